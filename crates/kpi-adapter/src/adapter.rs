@@ -1,0 +1,290 @@
+//! The trait that a target implements.
+
+use crate::{Column, Policy, Relation, RelationType, Table};
+use kpi_diagnostics::Diagnostic;
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+/// One target: opens connections and knows the dialect's facts. Shared by all workers.
+pub trait Adapter: Send + Sync {
+    /// `duckdb`, `snowflake`.
+    fn type_name(&self) -> &'static str;
+
+    /// Prefixes for `adapter.dispatch`, own first: `["duckdb"]`.
+    fn dispatch_prefixes(&self) -> Vec<&'static str> {
+        vec![self.type_name()]
+    }
+
+    /// Opens (or clones) a session. `name` is shown in logs: the node's unique id or `master`.
+    ///
+    /// # Errors
+    /// Wrong path, lock, credentials: the message says what to do.
+    fn connect(&self, name: &str) -> Result<Box<dyn Connection>, AdapterError>;
+
+    /// What `target` holds in templates, without secrets (`name`, `type`, `schema`, `database`, `threads`, ...).
+    fn target_fields(&self) -> Map<String, Json>;
+
+    /// The database that models without `database` go to.
+    fn default_database(&self) -> Option<Arc<str>>;
+
+    /// The schema of the target.
+    fn default_schema(&self) -> Arc<str>;
+
+    /// `"`
+    fn quote_char(&self) -> char {
+        '"'
+    }
+
+    /// Which parts of a relation are quoted when printed, unless the project says otherwise.
+    fn default_quoting(&self) -> Policy {
+        Policy { database: true, schema: true, identifier: true }
+    }
+
+    /// Fields and their values for `kpi debug`, without secrets.
+    fn debug_fields(&self) -> Vec<(String, String)>;
+
+    /// Materialized incremental strategies that the target knows.
+    fn valid_incremental_strategies(&self) -> &'static [&'static str];
+
+    /// A handle that cancels every running statement of this target (Ctrl-C, `--fail-fast`).
+    fn cancel_all(&self);
+
+    /// Runs the clean-up that a killed earlier run may owe, once before the first node. May do nothing.
+    ///
+    /// # Errors
+    /// The database's.
+    fn recover(&self) -> Result<(), AdapterError> {
+        Ok(())
+    }
+}
+
+/// What to bring back of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// Only the response.
+    No,
+    /// All rows.
+    All,
+    /// The first rows.
+    Limit(usize),
+}
+
+/// One session with the database.
+pub trait Connection: Send {
+    /// Runs one or more statements separated by `;`, returning the last one's result.
+    ///
+    /// # Errors
+    /// The database's message, with the SQL's position where it gives one.
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError>;
+
+    /// Runs a statement with bound parameters (seeds and package code use it).
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    fn execute_with(&mut self, sql: &str, bindings: &[crate::Cell]) -> Result<QueryResult, AdapterError>;
+
+    /// Starts a transaction; does nothing inside one.
+    ///
+    /// # Errors
+    /// The database's.
+    fn begin(&mut self) -> Result<(), AdapterError>;
+
+    /// Commits the open transaction, if any.
+    ///
+    /// # Errors
+    /// The database's.
+    fn commit(&mut self) -> Result<(), AdapterError>;
+
+    /// Rolls back the open transaction, if any. After an error the session is usable again.
+    ///
+    /// # Errors
+    /// The database's.
+    fn rollback(&mut self) -> Result<(), AdapterError>;
+
+    /// Whether a transaction is open.
+    fn in_transaction(&self) -> bool;
+
+    /// All relations of a schema, in one query: for the relation cache.
+    ///
+    /// # Errors
+    /// The database's.
+    fn list_relations(&mut self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, AdapterError>;
+
+    /// The names of the schemas of a database.
+    ///
+    /// # Errors
+    /// The database's.
+    fn list_schemas(&mut self, database: Option<&str>) -> Result<Vec<String>, AdapterError>;
+
+    /// The columns of a relation with the database's types, in order; empty if there is none such.
+    ///
+    /// # Errors
+    /// The database's.
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError>;
+
+    /// Column names and types of a query, without running it.
+    ///
+    /// # Errors
+    /// The database's.
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, AdapterError>;
+
+    /// Loads a CSV file into an existing empty table whose columns have these types. Fast for millions of rows.
+    ///
+    /// # Errors
+    /// A value that does not fit its column, with row and column.
+    fn load_csv(
+        &mut self,
+        relation: &Relation,
+        path: &std::path::Path,
+        delimiter: u8,
+        columns: &[SeedColumn],
+    ) -> Result<u64, AdapterError>;
+
+    /// Loads the rows of a table into an existing table by position.
+    ///
+    /// # Errors
+    /// The database's.
+    fn load_table(&mut self, relation: &Relation, table: &Table) -> Result<u64, AdapterError>;
+
+    /// A handle with which another thread cancels this session's running statement.
+    fn cancel_handle(&self) -> Arc<dyn Cancel>;
+}
+
+/// Cancels the running statement of a session.
+pub trait Cancel: Send + Sync {
+    /// Cancels; does nothing where nothing runs.
+    fn cancel(&self);
+}
+
+/// A column of a seed: name and the database type that it is created with.
+#[derive(Debug, Clone)]
+pub struct SeedColumn {
+    /// As in the header.
+    pub name: String,
+    /// Database type.
+    pub data_type: String,
+}
+
+/// What a statement brought.
+#[derive(Debug, Clone)]
+pub struct QueryResult {
+    /// The database's word on it.
+    pub response: AdapterResponse,
+    /// The rows, if asked for (else an empty table).
+    pub table: Table,
+}
+
+/// The database's word on a statement; becomes `adapter_response` in run results.
+#[derive(Debug, Clone, Default)]
+pub struct AdapterResponse {
+    /// Printed after `OK created ...`: `SELECT 3`, `OK`, `SUCCESS 1`.
+    pub message: String,
+    /// Statement kind, if known.
+    pub code: Option<String>,
+    /// Rows changed, if known.
+    pub rows_affected: Option<i64>,
+    /// Id of the query in the warehouse.
+    pub query_id: Option<String>,
+    /// Further fields (bytes scanned, warehouse...).
+    pub extra: Map<String, Json>,
+}
+
+impl AdapterResponse {
+    /// As in `run_results.json`: `{"_message": ..., "rows_affected": ...}`.
+    pub fn to_json(&self) -> Map<String, Json> {
+        let mut map = Map::new();
+        map.insert("_message".into(), Json::from(self.message.clone()));
+        if let Some(code) = &self.code {
+            map.insert("code".into(), Json::from(code.clone()));
+        }
+        if let Some(rows) = self.rows_affected {
+            map.insert("rows_affected".into(), Json::from(rows));
+        }
+        if let Some(id) = &self.query_id {
+            map.insert("query_id".into(), Json::from(id.clone()));
+        }
+        for (k, v) in &self.extra {
+            map.insert(k.clone(), v.clone());
+        }
+        map
+    }
+}
+
+/// What kind of database error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdapterErrorKind {
+    /// The statement is wrong or its data are: dbt's "Database Error" / "Runtime Error".
+    Statement,
+    /// No connection: file locked, wrong version, network, credentials.
+    Connection,
+    /// Cancelled by the user or by `--fail-fast`.
+    Cancelled,
+    /// The target's settings are wrong.
+    Configuration,
+}
+
+/// The database's error.
+#[derive(Debug, Clone)]
+pub struct AdapterError {
+    /// What kind.
+    pub kind: AdapterErrorKind,
+    /// The database's message, without secrets.
+    pub message: String,
+    /// What to try.
+    pub hint: Option<String>,
+    /// 1-based line and column in the SQL, if the database told.
+    pub position: Option<(u32, u32)>,
+    /// The database's code (SQLSTATE or error type).
+    pub code: Option<String>,
+}
+
+impl AdapterError {
+    /// An error of a kind.
+    pub fn new(kind: AdapterErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, position: None, code: None }
+    }
+
+    /// Adds what to try.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As a diagnostic without a place.
+    pub fn to_diagnostic(&self) -> Diagnostic {
+        let (code, kind) = match self.kind {
+            AdapterErrorKind::Configuration => ("K0205", "Runtime Error"),
+            AdapterErrorKind::Connection => ("K0801", "Runtime Error"),
+            AdapterErrorKind::Cancelled => ("K0803", "Runtime Error"),
+            AdapterErrorKind::Statement => ("K0802", "Runtime Error"),
+        };
+        let d = Diagnostic::error(code, kind, self.message.clone());
+        match &self.hint {
+            Some(hint) => d.with_hint(hint.clone()),
+            None => d,
+        }
+    }
+}
+
+impl std::fmt::Display for AdapterError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AdapterError {}
+
+impl From<AdapterError> for kpi_jinja::Error {
+    fn from(e: AdapterError) -> Self {
+        let mut error = kpi_jinja::Error::new(kpi_jinja::ErrorKind::Database, e.message);
+        if let Some(hint) = e.hint {
+            error = error.with_hint(hint);
+        }
+        error
+    }
+}
+
+/// Kept here so that implementors see at a glance which kinds a target may report.
+#[allow(dead_code)]
+const RELATION_KINDS: [RelationType; 4] =
+    [RelationType::Table, RelationType::View, RelationType::External, RelationType::Cte];

@@ -1,0 +1,21 @@
+//! What the engine asks of a database, and the values that SQL and templates speak of: relations, columns, tables.
+//!
+//! [`Adapter`] is one target; a [`Connection`] is one session of it, used by one worker at a time. Relations, columns
+//! and result tables are also Jinja objects, with the attributes that dbt's have. [`AdapterObject`] is `adapter` in
+//! a template.
+
+mod adapter;
+mod cache;
+mod column;
+mod jinja_adapter;
+mod relation;
+mod table;
+
+pub use adapter::{
+    Adapter, AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Connection, Fetch, QueryResult, SeedColumn,
+};
+pub use cache::RelationCache;
+pub use column::Column;
+pub use jinja_adapter::{AdapterObject, SqlLog};
+pub use relation::{Policy, Relation, RelationType};
+pub use table::{Cell, ColumnType, Table};

@@ -1,0 +1,1 @@
+//! The DuckDB target: an in-process database behind the Adapter trait.

@@ -1,0 +1,1 @@
+//! The built-in Jinja library: materializations, tests and cross-database functions.

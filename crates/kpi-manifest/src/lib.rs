@@ -1,0 +1,1 @@
+//! Typed nodes and configs, names to ids, references to edges, and selection.
