@@ -1,1 +1,16 @@
-//! What is on disk: project files, targets, property files, packages and the file inventory.
+//! What is on disk: `kpi.toml` or `dbt_project.yml`, targets, property files, packages, and the file inventory.
+//!
+//! Nothing here knows what a node is: this crate turns a folder into a [`Project`] of [`Package`]s with their files and
+//! typed [`PropertyFile`]s, each value with the place it came from.
+
+mod inventory;
+mod project;
+mod properties;
+pub mod yaml;
+
+pub use inventory::{FileKind, InventoryFile};
+pub use project::{Package, Project, ProjectConfig, SelectorDefinition, TargetSettings};
+pub use properties::{
+    ColumnProperties, ExposureProperties, GroupProperties, MacroProperties, NodeProperties, PropertyFile,
+    SourceProperties, SourceTableProperties, TestEntry, VersionProperties,
+};

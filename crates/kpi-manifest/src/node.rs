@@ -1,0 +1,377 @@
+//! Nodes: models, seeds, snapshots, tests, analyses, operations; and sources, exposures, docs, groups.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+/// Position of a node in [`crate::Manifest::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ResourceType {
+    /// `model`
+    Model,
+    /// `seed`
+    Seed,
+    /// `snapshot`
+    Snapshot,
+    /// `test`: generic or singular data test
+    Test,
+    /// `analysis`
+    Analysis,
+    /// `operation`: a hook of the project
+    Operation,
+    /// `sql_operation`: `--inline`
+    SqlOperation,
+    /// `unit_test`
+    UnitTest,
+    /// `function`
+    Function,
+    /// `source`
+    Source,
+    /// `exposure`
+    Exposure,
+    /// `metric`
+    Metric,
+    /// `semantic_model`
+    SemanticModel,
+    /// `saved_query`
+    SavedQuery,
+    /// `group`
+    Group,
+    /// `macro`
+    Macro,
+    /// `doc`
+    Doc,
+}
+
+impl ResourceType {
+    /// dbt's name, as in unique ids.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Test => "test",
+            Self::Analysis => "analysis",
+            Self::Operation => "operation",
+            Self::SqlOperation => "sql_operation",
+            Self::UnitTest => "unit_test",
+            Self::Function => "function",
+            Self::Source => "source",
+            Self::Exposure => "exposure",
+            Self::Metric => "metric",
+            Self::SemanticModel => "semantic_model",
+            Self::SavedQuery => "saved_query",
+            Self::Group => "group",
+            Self::Macro => "macro",
+            Self::Doc => "doc",
+        }
+    }
+}
+
+/// A node's effective config: what is set, over the defaults of its resource type.
+///
+/// Only what is set is stored (30,000 tests share one table of defaults); reading and serializing see both.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whose defaults.
+    pub resource_type: ResourceType,
+    /// What project file, property file and `config()` set, merged by dbt's rules.
+    pub set: Map<String, Json>,
+}
+
+/// `{"name": "sha256", "checksum": ...}`
+#[derive(Debug, Clone)]
+pub struct Checksum {
+    /// `sha256`, `path` or `none`
+    pub name: &'static str,
+    /// Hex digest
+    pub checksum: Arc<str>,
+}
+
+/// A `ref()` as written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RefCall {
+    /// First of two arguments.
+    pub package: Option<Arc<str>>,
+    /// Name.
+    pub name: Arc<str>,
+    /// `v=` or `version=`; number or string, printed
+    pub version: Option<Arc<str>>,
+}
+
+/// `test_metadata` of a generic test.
+#[derive(Debug, Clone)]
+pub struct TestMetadata {
+    /// `unique`
+    pub name: Arc<str>,
+    /// `dbt_utils` in `dbt_utils.equal_rowcount`
+    pub namespace: Option<Arc<str>>,
+    /// Arguments, `model` and `column_name` included.
+    pub kwargs: Map<String, Json>,
+}
+
+/// A documented column.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnInfo {
+    /// `name`
+    pub name: Arc<str>,
+    /// Rendered.
+    pub description: String,
+    /// `meta`
+    pub meta: Map<String, Json>,
+    /// `data_type`
+    pub data_type: Option<String>,
+    /// `constraints`
+    pub constraints: Vec<Json>,
+    /// `quote`
+    pub quote: Option<bool>,
+    /// `config`
+    pub config: Map<String, Json>,
+    /// `tags`
+    pub tags: Vec<Arc<str>>,
+    /// `granularity`, `dimension`, unknown extras...
+    pub extra: Map<String, Json>,
+}
+
+/// A node that can be compiled or run. Serializes to dbt's manifest v12 entry (see `kpi-artifacts`).
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// `model.package.name`
+    pub unique_id: Arc<str>,
+    /// What it is.
+    pub resource_type: ResourceType,
+    /// Name.
+    pub name: Arc<str>,
+    /// Package.
+    pub package_name: Arc<str>,
+    /// Relative to the resource folder: `staging/stg_orders.sql`.
+    pub path: Arc<str>,
+    /// Relative to the package root: `models/staging/stg_orders.sql`.
+    pub original_file_path: Arc<str>,
+    /// `[package, folders..., name]`
+    pub fqn: Vec<Arc<str>>,
+    /// Name in the database.
+    pub alias: Arc<str>,
+    /// Schema, by `generate_schema_name`.
+    pub schema: Arc<str>,
+    /// Database, by `generate_database_name`.
+    pub database: Option<Arc<str>>,
+    /// Rendered name; `None` for ephemeral models and tests that store nothing.
+    pub relation_name: Option<Arc<str>>,
+    /// The text as written.
+    pub raw_code: Arc<str>,
+    /// `sql` or `python`
+    pub language: &'static str,
+    /// Of the text.
+    pub checksum: Checksum,
+    /// Effective config.
+    pub config: Config,
+    /// Config as written, before rendering.
+    pub unrendered_config: Map<String, Json>,
+    /// What `config()` in the file set, for state comparison.
+    pub config_call_dict: Map<String, Json>,
+    /// Tags, merged.
+    pub tags: Vec<Arc<str>>,
+    /// Rendered description.
+    pub description: String,
+    /// Documented columns.
+    pub columns: IndexMap<Arc<str>, ColumnInfo>,
+    /// `meta`, merged.
+    pub meta: Map<String, Json>,
+    /// `{"show": true, "node_color": null}`
+    pub docs: Map<String, Json>,
+    /// `package://models/schema.yml`
+    pub patch_path: Option<Arc<str>>,
+    /// `ref()`s as written.
+    pub refs: Vec<RefCall>,
+    /// `source()`s as written.
+    pub sources: Vec<[Arc<str>; 2]>,
+    /// `metric()`s as written.
+    pub metrics: Vec<Vec<Arc<str>>>,
+    /// Unique ids of the nodes that it needs, in order of first use.
+    pub depends_on_nodes: Vec<Arc<str>>,
+    /// Unique ids of the macros that it calls.
+    pub depends_on_macros: Vec<Arc<str>>,
+    /// `group`
+    pub group: Option<Arc<str>>,
+    /// `private`, `protected`, `public` (models)
+    pub access: Option<Arc<str>>,
+    /// `constraints` of the model
+    pub constraints: Vec<Json>,
+    /// `version`: number or string
+    pub version: Option<Json>,
+    /// `latest_version`
+    pub latest_version: Option<Json>,
+    /// `deprecation_date`
+    pub deprecation_date: Option<String>,
+    /// `primary_key` guessed from tests
+    pub primary_key: Vec<Arc<str>>,
+    /// `time_spine`
+    pub time_spine: Option<Json>,
+    /// Absolute root of the package (seeds).
+    pub root_path: Option<Arc<str>>,
+    /// Of a generic test.
+    pub test_metadata: Option<TestMetadata>,
+    /// Column of a generic test.
+    pub column_name: Option<Arc<str>>,
+    /// `models.customers` of a generic test
+    pub file_key_name: Option<Arc<str>>,
+    /// The node that a generic test is attached to.
+    pub attached_node: Option<Arc<str>>,
+    /// Index of a hook of the project.
+    pub hook_index: Option<usize>,
+    /// Seconds since the epoch at parse.
+    pub created_at: f64,
+    /// Compiled SQL of the last compile of this invocation.
+    pub compiled_code: Option<Arc<str>>,
+    /// `target/compiled/...`
+    pub compiled_path: Option<Arc<str>>,
+    /// `target/run/...`
+    pub build_path: Option<Arc<str>>,
+    /// CTEs of ephemeral parents: id and SQL
+    pub extra_ctes: Vec<(Arc<str>, Arc<str>)>,
+    /// What a later room keeps with the node (unit tests, functions), in manifest form.
+    pub extra: Map<String, Json>,
+    /// Index into [`crate::Manifest::templates`]: the parsed text.
+    pub template: Option<u32>,
+    /// Line of the file at which `raw_code` begins.
+    pub first_line: u32,
+}
+
+/// A table of a source.
+#[derive(Debug, Clone)]
+pub struct SourceTable {
+    /// `source.package.source.table`
+    pub unique_id: Arc<str>,
+    /// Package.
+    pub package_name: Arc<str>,
+    /// Source.
+    pub source_name: Arc<str>,
+    /// Table.
+    pub name: Arc<str>,
+    /// Property file.
+    pub path: Arc<str>,
+    /// Property file relative to the package root.
+    pub original_file_path: Arc<str>,
+    /// `[package, folders..., source, table]`
+    pub fqn: Vec<Arc<str>>,
+    /// Database.
+    pub database: Option<Arc<str>>,
+    /// Schema.
+    pub schema: Arc<str>,
+    /// Identifier.
+    pub identifier: Arc<str>,
+    /// Rendered name, or an external location.
+    pub relation_name: Arc<str>,
+    /// Effective config.
+    pub config: Config,
+    /// Config as written.
+    pub unrendered_config: Map<String, Json>,
+    /// Documented columns.
+    pub columns: IndexMap<Arc<str>, ColumnInfo>,
+    /// Tags.
+    pub tags: Vec<Arc<str>>,
+    /// Description, rendered.
+    pub description: String,
+    /// Description of the source, rendered.
+    pub source_description: String,
+    /// `meta`, merged
+    pub meta: Map<String, Json>,
+    /// `meta` of the source
+    pub source_meta: Map<String, Json>,
+    /// `loader`
+    pub loader: String,
+    /// `quoting`
+    pub quoting: Map<String, Json>,
+    /// `freshness`, merged; null: none
+    pub freshness: Json,
+    /// `loaded_at_field`
+    pub loaded_at_field: Option<String>,
+    /// `loaded_at_query`
+    pub loaded_at_query: Option<String>,
+    /// `external`
+    pub external: Json,
+    /// `package://...`
+    pub patch_path: Option<Arc<str>>,
+    /// Seconds since the epoch.
+    pub created_at: f64,
+}
+
+/// An exposure.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// `exposure.package.name`
+    pub unique_id: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Package.
+    pub package_name: Arc<str>,
+    /// Property file.
+    pub path: Arc<str>,
+    /// Property file relative to the package root.
+    pub original_file_path: Arc<str>,
+    /// fqn
+    pub fqn: Vec<Arc<str>>,
+    /// Effective config.
+    pub config: Config,
+    /// As written.
+    pub unrendered_config: Map<String, Json>,
+    /// Tags.
+    pub tags: Vec<Arc<str>>,
+    /// `meta`
+    pub meta: Map<String, Json>,
+    /// `type`, `owner`, `maturity`, `url`, `label`, `description`.
+    pub fields: Map<String, Json>,
+    /// `ref()`s
+    pub refs: Vec<RefCall>,
+    /// `source()`s
+    pub sources: Vec<[Arc<str>; 2]>,
+    /// `metric()`s
+    pub metrics: Vec<Vec<Arc<str>>>,
+    /// Resolved.
+    pub depends_on_nodes: Vec<Arc<str>>,
+    /// Seconds since the epoch.
+    pub created_at: f64,
+}
+
+/// A group.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// `group.package.name`
+    pub unique_id: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Package.
+    pub package_name: Arc<str>,
+    /// Property file.
+    pub path: Arc<str>,
+    /// Property file relative to the package root.
+    pub original_file_path: Arc<str>,
+    /// `owner`
+    pub owner: Map<String, Json>,
+    /// `description`
+    pub description: Option<String>,
+    /// `config`
+    pub config: Map<String, Json>,
+}
+
+/// A docs block.
+#[derive(Debug, Clone)]
+pub struct Doc {
+    /// `doc.package.name`
+    pub unique_id: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Package.
+    pub package_name: Arc<str>,
+    /// File.
+    pub path: Arc<str>,
+    /// File relative to the package root.
+    pub original_file_path: Arc<str>,
+    /// Text.
+    pub block_contents: Arc<str>,
+}

@@ -1,0 +1,1 @@
+//! `--select`, `--exclude` and YAML selectors.

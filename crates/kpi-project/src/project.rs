@@ -1,0 +1,141 @@
+//! A project and its packages.
+
+use crate::{InventoryFile, PropertyFile};
+use kpi_diagnostics::{Diagnostic, SourceFile};
+use serde_json::{Map, Value as Json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A whole project: the root package, its dependencies, the chosen target.
+#[derive(Debug)]
+pub struct Project {
+    /// Absolute path of the root package.
+    pub root: PathBuf,
+    /// The root package first, then dependencies by name.
+    pub packages: Vec<Package>,
+    /// The chosen target, rendered.
+    pub target: TargetSettings,
+    /// `--vars`
+    pub cli_vars: Map<String, Json>,
+    /// Of `selectors.yml` or `[selectors]`.
+    pub selectors: Vec<SelectorDefinition>,
+    /// Warnings met on the way (unused paths, deprecated keys...).
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// One package: the root project or a dependency.
+#[derive(Debug)]
+pub struct Package {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Absolute path.
+    pub root: PathBuf,
+    /// `dbt_project.yml` or `kpi.toml`.
+    pub config: ProjectConfig,
+    /// Its files, sorted by path within each kind.
+    pub files: Vec<InventoryFile>,
+    /// Its property files, parsed and rendered.
+    pub properties: Vec<PropertyFile>,
+}
+
+/// The settings of a package, from `dbt_project.yml` or `kpi.toml`.
+#[derive(Debug, Default, Clone)]
+pub struct ProjectConfig {
+    /// The file, for messages.
+    pub file: Option<Arc<SourceFile>>,
+    /// Whether it is `kpi.toml`.
+    pub native: bool,
+    /// `name`
+    pub name: Arc<str>,
+    /// `version`
+    pub version: Option<String>,
+    /// `profile`
+    pub profile: Option<String>,
+    /// `model-paths`
+    pub model_paths: Vec<String>,
+    /// `seed-paths`
+    pub seed_paths: Vec<String>,
+    /// `test-paths`
+    pub test_paths: Vec<String>,
+    /// `analysis-paths`
+    pub analysis_paths: Vec<String>,
+    /// `docs-paths` (all resource paths when not given)
+    pub docs_paths: Vec<String>,
+    /// `asset-paths`
+    pub asset_paths: Vec<String>,
+    /// `macro-paths`
+    pub macro_paths: Vec<String>,
+    /// `snapshot-paths`
+    pub snapshot_paths: Vec<String>,
+    /// `function-paths`
+    pub function_paths: Vec<String>,
+    /// `target-path`
+    pub target_path: String,
+    /// `packages-install-path`
+    pub packages_install_path: String,
+    /// `log-path`
+    pub log_path: String,
+    /// `clean-targets`
+    pub clean_targets: Vec<String>,
+    /// `quoting`
+    pub quoting: Map<String, Json>,
+    /// `vars`: global ones, and by package name
+    pub vars: Map<String, Json>,
+    /// Config trees as written, by resource type: `models`, `seeds`, `snapshots`, `data_tests` (or `tests`), `sources`,
+    /// `unit_tests`, `exposures`, `metrics`, `semantic-models`, `saved-queries`, `functions`. Rendered.
+    pub configs: Map<String, Json>,
+    /// The same trees before rendering, for `unrendered_config`.
+    pub unrendered_configs: Map<String, Json>,
+    /// `on-run-start`, not rendered
+    pub on_run_start: Vec<String>,
+    /// `on-run-end`, not rendered
+    pub on_run_end: Vec<String>,
+    /// `dispatch`: namespace -> search order
+    pub dispatch: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    /// `query-comment` as written (absent: dbt's default)
+    pub query_comment: Option<Json>,
+    /// `require-dbt-version`
+    pub require_version: Vec<String>,
+    /// `flags`
+    pub flags: Map<String, Json>,
+    /// `restrict-access`
+    pub restrict_access: bool,
+    /// `dbt-cloud`, for manifest metadata
+    pub dbt_cloud: Option<Json>,
+}
+
+/// The chosen target with its settings rendered. Never print it: it holds secrets.
+#[derive(Clone, Default)]
+pub struct TargetSettings {
+    /// Profile name.
+    pub profile_name: String,
+    /// Target name.
+    pub target_name: String,
+    /// `duckdb`, `snowflake`
+    pub kind: String,
+    /// `threads`
+    pub threads: usize,
+    /// All settings as written in the target, rendered.
+    pub settings: Map<String, Json>,
+    /// Where it was read, for messages.
+    pub file: Option<Arc<SourceFile>>,
+}
+
+impl std::fmt::Debug for TargetSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TargetSettings({}.{}: {})", self.profile_name, self.target_name, self.kind)
+    }
+}
+
+/// A named selector of `selectors.yml`.
+#[derive(Debug, Clone)]
+pub struct SelectorDefinition {
+    /// `name`
+    pub name: String,
+    /// `description`
+    pub description: Option<String>,
+    /// `definition` as written
+    pub definition: Json,
+    /// `default`
+    pub default: bool,
+}

@@ -1,0 +1,1 @@
+//! PyYAML's YAML 1.1 with positions.
