@@ -1,1 +1,3 @@
-//! Python's own library as templates see it: text formatting, methods of built-in types, filters, tests, modules.
+//! Python's library as templates see it: methods, filters, tests, formatting, globals and modules.
+
+pub mod yaml;
