@@ -54,6 +54,11 @@ impl Interp {
         Err(crate::Error::compilation("no macro"))
     }
 
+    /// An undefined value of the flavour that the code being evaluated gets.
+    pub fn undefined(&self, name: Option<Arc<str>>, hint: Option<Arc<str>>) -> Value {
+        Value::Undefined(crate::Undefined { name, hint, lenient: false })
+    }
+
     /// The innermost macro that is being evaluated, for `depends_on.macros` and messages.
     pub fn current_macro(&self) -> Option<&MacroRef> {
         None

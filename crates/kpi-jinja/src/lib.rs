@@ -17,5 +17,5 @@ pub use blocks::{Block, BlockKind, extract_blocks};
 pub use env::{Context, DispatchOrder, Environment, MacroDef, MacroRef, MacroTable, Template, UndefinedMode};
 pub use error::{Error, ErrorKind, Frame, Result};
 pub use interp::Interp;
-pub use object::{BinaryOp, Object, function};
-pub use value::{Dict, Key, List, Set, Undefined, Value};
+pub use object::{BinaryOp, Object, Slice, function};
+pub use value::{Dict, Key, List, Set, Undefined, Value, ValueIter};

@@ -73,7 +73,10 @@ pub trait Object: Any + Send + Sync {
     }
 
     /// `for x in value`. `None`: not iterable.
-    fn iterate(self: Arc<Self>, interp: &mut Interp) -> Result<Option<Box<dyn Iterator<Item = Value> + Send>>> {
+    fn iterate(
+        self: Arc<Self>,
+        interp: &mut Interp,
+    ) -> Result<Option<Box<dyn Iterator<Item = Value> + Send>>> {
         let _ = interp;
         Ok(None)
     }
@@ -166,4 +169,109 @@ where
     F: Fn(&mut Interp, Args) -> Result<Value> + Send + Sync + 'static,
 {
     Value::Object(Arc::new(Function { name, f }))
+}
+
+/// A method of a built-in type as a value: `{% set f = 'abc'.upper %}`.
+pub(crate) struct BoundMethod {
+    pub(crate) receiver: Value,
+    pub(crate) name: Arc<str>,
+}
+
+impl Object for BoundMethod {
+    fn type_name(&self) -> &str {
+        "builtin_function_or_method"
+    }
+
+    fn call(self: Arc<Self>, interp: &mut Interp, args: Args) -> Result<Option<Value>> {
+        crate::python::methods::call(interp, &self.receiver, &self.name, args)
+    }
+
+    fn is_callable(&self) -> bool {
+        true
+    }
+
+    fn eq(&self, other: &Value) -> Option<bool> {
+        let other = other.downcast_ref::<Self>()?;
+        Some(self.name == other.name && self.receiver.is_same(&other.receiver))
+    }
+
+    fn repr(&self) -> String {
+        format!("<built-in method {} of {} object>", self.name, self.receiver.type_name())
+    }
+}
+
+/// `start:stop:step` inside brackets, as [`Object::item`] gets it.
+pub struct Slice {
+    /// `None` if left out.
+    pub start: Value,
+    /// `None` if left out.
+    pub stop: Value,
+    /// `None` if left out.
+    pub step: Value,
+}
+
+impl Object for Slice {
+    fn type_name(&self) -> &str {
+        "slice"
+    }
+
+    fn repr(&self) -> String {
+        format!("slice({}, {}, {})", self.start.repr(), self.stop.repr(), self.step.repr())
+    }
+}
+
+impl Slice {
+    /// `(start, stop, step)` clipped to a sequence of that length; `None` if a bound is no integer.
+    ///
+    /// # Errors
+    /// A ValueError for a step of zero.
+    pub fn bounds(&self, length: usize) -> Result<Option<(i64, i64, i64)>> {
+        // A bound beyond 64 bits is beyond every sequence, so it is clipped like any other.
+        let number = |value: &Value| match value {
+            Value::BigInt(big) => {
+                Some(Some(if **big < num_bigint::BigInt::from(0) { i64::MIN } else { i64::MAX }))
+            }
+            Value::None => Some(None),
+            other => other.as_i64().map(Some),
+        };
+        let (Some(start), Some(stop), Some(step)) =
+            (number(&self.start), number(&self.stop), number(&self.step))
+        else {
+            return Ok(None);
+        };
+        let step = step.unwrap_or(1).max(-i64::MAX);
+        if step == 0 {
+            return Err(crate::Error::value_error("slice step cannot be zero"));
+        }
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
+        let clip = |bound: Option<i64>, missing: i64| match bound {
+            None => missing,
+            Some(i) if i < 0 => i.saturating_add(length).max(low),
+            Some(i) => i.min(high),
+        };
+        let (first, last) = if step > 0 { (low, high) } else { (high, low) };
+        Ok(Some((clip(start, first), clip(stop, last), step)))
+    }
+
+    /// The indices that it takes of a sequence of that length; `None` if a bound is no integer.
+    ///
+    /// # Errors
+    /// A ValueError for a step of zero.
+    pub fn indices(&self, length: usize) -> Result<Option<impl Iterator<Item = usize> + use<>>> {
+        Ok(self.bounds(length)?.map(|(start, stop, step)| {
+            let mut next = Some(start);
+            std::iter::from_fn(move || {
+                let index = next.filter(|i| if step > 0 { *i < stop } else { *i > stop })?;
+                next = index.checked_add(step);
+                usize::try_from(index).ok()
+            })
+        }))
+    }
+}
+
+impl std::fmt::Debug for dyn Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.repr())
+    }
 }

@@ -3,11 +3,19 @@
 //! Lists, dicts and sets are shared and mutable, as in Python: cloning a [`Value`] clones the reference.
 //! No lock is ever held while foreign code (an [`Object`], a macro) runs.
 
+mod access;
+mod build;
+mod containers;
+mod key;
+mod print;
+
 use crate::Object;
 use indexmap::{IndexMap, IndexSet};
 use num_bigint::BigInt;
 use parking_lot::Mutex;
 use std::sync::Arc;
+
+pub use access::ValueIter;
 
 /// A value.
 #[derive(Clone)]
@@ -41,7 +49,7 @@ pub enum Value {
 }
 
 /// What is known about an undefined value.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Undefined {
     /// The name, attribute or item that was looked up; `None` for an anonymous one.
     pub name: Option<Arc<str>>,
@@ -67,3 +75,15 @@ pub struct Set(pub Arc<Mutex<IndexSet<Key, rustc_hash::FxBuildHasher>>>);
 /// A hashable value as dict key or set member: `1`, `1.0` and `True` are the same key.
 #[derive(Clone)]
 pub struct Key(pub(crate) Value);
+
+impl Undefined {
+    /// The error of reading through, calling or computing with it.
+    pub fn error(&self) -> crate::Error {
+        let message = match (&self.hint, &self.name) {
+            (Some(hint), _) => hint.to_string(),
+            (None, Some(name)) => format!("'{name}' is undefined"),
+            (None, None) => "value is undefined".to_string(),
+        };
+        crate::Error::new(crate::ErrorKind::Undefined, message)
+    }
+}
