@@ -108,7 +108,8 @@ pub trait Connection: Send {
     ///
     /// # Errors
     /// The database's.
-    fn list_relations(&mut self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, AdapterError>;
+    fn list_relations(&mut self, database: Option<&str>, schema: &str)
+    -> Result<Vec<Relation>, AdapterError>;
 
     /// The names of the schemas of a database.
     ///
