@@ -1,0 +1,27 @@
+# The commands of the README. Everything is set up by `setup`; afterwards plain cargo works too.
+
+.PHONY: setup build example test check docs install
+
+setup:
+	@scripts/setup-duckdb
+
+build: setup
+	cargo build
+
+# Builds kpi, then builds and tests the KPI pipeline on a local DuckDB file.
+example: build
+	cargo run --quiet -- build --project-dir examples/kpi_pipeline
+
+test: setup
+	cargo test --workspace --no-fail-fast
+
+check: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# An optimized kpi with its library beside it, in PREFIX (default: ~/.local).
+PREFIX ?= $(HOME)/.local
+install: setup
+	cargo build --release
+	scripts/install "$(PREFIX)"
