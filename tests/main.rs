@@ -1,0 +1,7 @@
+//! Integration tests: the real binary on real projects and real DuckDB files.
+
+#![allow(missing_docs)]
+
+mod support;
+
+mod build;
