@@ -1,0 +1,109 @@
+{#- Columns of relations and of queries that have not run. -#}
+
+{%- macro get_columns_in_relation(relation) -%}
+  {%- do return(adapter.dispatch('get_columns_in_relation', 'dbt')(relation)) -%}
+{%- endmacro -%}
+
+{%- macro default__get_columns_in_relation(relation) -%}
+  {%- do exceptions.raise_not_implemented('get_columns_in_relation macro not implemented for adapter ' ~ adapter.type()) -%}
+{%- endmacro -%}
+
+{#- For adapters: a result of (name, type, length, precision, scale) as Column objects. -#}
+{%- macro sql_convert_columns_in_relation(table) -%}
+  {%- set columns = [] -%}
+  {%- for row in table -%}
+    {%- do columns.append(api.Column(*row)) -%}
+  {%- endfor -%}
+  {%- do return(columns) -%}
+{%- endmacro -%}
+
+{%- macro get_list_of_column_names(columns) -%}
+  {%- do return(columns | map(attribute='name') | list) -%}
+{%- endmacro -%}
+
+{#- The shape of a query without its rows, and without a scan. -#}
+{%- macro get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
+  {%- do return(adapter.dispatch('get_empty_subquery_sql', 'dbt')(select_sql, select_sql_header)) -%}
+{%- endmacro -%}
+
+{%- macro default__get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
+  {%- if select_sql_header is not none %}{{ select_sql_header }}{% endif %}
+  select * from (
+    {{ select_sql }}
+  ) as __dbt_sbq
+  where false
+  limit 0
+{%- endmacro -%}
+
+{#- The shape that the columns of a contract describe. -#}
+{%- macro get_empty_schema_sql(columns) -%}
+  {%- do return(adapter.dispatch('get_empty_schema_sql', 'dbt')(columns)) -%}
+{%- endmacro -%}
+
+{%- macro default__get_empty_schema_sql(columns) -%}
+  {%- set untyped = [] -%}
+  {%- set bare_numeric = [] -%}
+  {%- set fields = [] -%}
+  {%- for column in columns.values() -%}
+    {%- if column['data_type'] is not defined -%}
+      {%- do untyped.append(column['name']) -%}
+    {%- elif column['data_type'] | trim | lower in ['numeric', 'decimal', 'number'] -%}
+      {%- do bare_numeric.append(column['name']) -%}
+    {%- endif -%}
+    {%- set name = adapter.quote(column['name']) if column.get('quote') else column['name'] -%}
+    {%- do fields.append(cast('null', column['data_type']) ~ ' as ' ~ name) -%}
+  {%- endfor -%}
+  {%- if untyped -%}
+    {%- do exceptions.column_type_missing(column_names=untyped) -%}
+  {%- elif bare_numeric -%}
+    {%- do exceptions.warn('Detected columns with numeric type and unspecified precision/scale, this can lead to unintended rounding: ' ~ bare_numeric ~ '`') -%}
+  {%- endif %}
+  select {{ fields | join(', ') }}
+{%- endmacro -%}
+
+{%- macro get_column_schema_from_query(select_sql, select_sql_header=none) -%}
+  {%- do return(adapter.get_column_schema_from_query(get_empty_subquery_sql(select_sql, select_sql_header))) -%}
+{%- endmacro -%}
+
+{%- macro get_columns_in_query(select_sql) -%}
+  {%- do return(adapter.dispatch('get_columns_in_query', 'dbt')(select_sql)) -%}
+{%- endmacro -%}
+
+{%- macro default__get_columns_in_query(select_sql) -%}
+  {%- call statement('get_columns_in_query', fetch_result=True, auto_begin=False) -%}
+    {{ get_empty_subquery_sql(select_sql) }}
+  {%- endcall -%}
+  {%- do return(load_result('get_columns_in_query').table.columns | map(attribute='name') | list) -%}
+{%- endmacro -%}
+
+{%- macro alter_column_type(relation, column_name, new_column_type) -%}
+  {%- do return(adapter.dispatch('alter_column_type', 'dbt')(relation, column_name, new_column_type)) -%}
+{%- endmacro -%}
+
+{#- The way that works where a type cannot be changed in place: copy the column, then take over its name. -#}
+{%- macro default__alter_column_type(relation, column_name, new_column_type) -%}
+  {%- set table = relation.render() -%}
+  {%- set old = adapter.quote(column_name) -%}
+  {%- set copy = adapter.quote(column_name ~ '__dbt_alter') -%}
+  {%- call statement('alter_column_type') -%}
+    alter table {{ table }} add column {{ copy }} {{ new_column_type }};
+    update {{ table }} set {{ copy }} = {{ old }};
+    alter table {{ table }} drop column {{ old }} cascade;
+    alter table {{ table }} rename column {{ copy }} to {{ old }}
+  {%- endcall -%}
+{%- endmacro -%}
+
+{%- macro alter_relation_add_remove_columns(relation, add_columns = none, remove_columns = none) -%}
+  {%- do return(adapter.dispatch('alter_relation_add_remove_columns', 'dbt')(relation, add_columns, remove_columns)) -%}
+{%- endmacro -%}
+
+{%- macro default__alter_relation_add_remove_columns(relation, add_columns, remove_columns) -%}
+  {%- set actions = [] -%}
+  {%- for column in add_columns or [] -%}
+    {%- do actions.append('add column ' ~ column.quoted ~ ' ' ~ column.expanded_data_type) -%}
+  {%- endfor -%}
+  {%- for column in remove_columns or [] -%}
+    {%- do actions.append('drop column ' ~ column.quoted) -%}
+  {%- endfor -%}
+  {%- do run_query('alter ' ~ relation.type ~ ' ' ~ relation.render() ~ ' ' ~ actions | join(', ')) -%}
+{%- endmacro -%}
