@@ -5,9 +5,9 @@
   {%- do return(adapter.dispatch('resolve_model_name', 'dbt')(input_model_name)) -%}
 {%- endmacro -%}
 
-{#- A relation inside a Python string. -#}
+{#- A relation as the text that the loading function takes. -#}
 {%- macro default__resolve_model_name(input_model_name) -%}
-  {{- input_model_name | string | replace('"', '\\"') -}}
+  {{- input_model_name | string -}}
 {%- endmacro -%}
 
 {%- macro build_ref_function(model) -%}
