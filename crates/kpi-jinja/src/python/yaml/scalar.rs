@@ -313,7 +313,9 @@ mod tests {
         for t in ["", "~", "null", "Null", "NULL"] {
             assert_eq!(resolve_plain_scalar(t), Scalar::Null, "{t}");
         }
-        for t in ["y", "n", "tRUE", "nULL", "yes ", "1e5", "1.5e5", "-", "+", ".", "08", "1:99", "0o17", "1.2.3"] {
+        for t in
+            ["y", "n", "tRUE", "nULL", "yes ", "1e5", "1.5e5", "-", "+", ".", "08", "1:99", "0o17", "1.2.3"]
+        {
             assert_eq!(resolve_plain_scalar(t), Scalar::Str, "{t}");
         }
         assert_eq!(resolve_plain_scalar("<<"), Scalar::Merge);

@@ -1,0 +1,3 @@
+//! What `modules.` offers: datetime, pytz, re and itertools.
+
+pub mod datetime;
