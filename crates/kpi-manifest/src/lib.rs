@@ -3,14 +3,21 @@
 //! [`parse`] turns a [`kpi_project::Project`] into a [`Manifest`]: every node with its config resolved and its
 //! references turned into edges. Nothing here talks to a database.
 
+mod config;
+pub mod context;
 mod graph;
+mod lookup;
 mod manifest;
 mod node;
+pub mod node_json;
 pub mod parse;
 pub mod selection;
 
+pub use config::Config;
 pub use graph::Graph;
+pub use lookup::{DisabledEntry, Lookup};
 pub use manifest::{Manifest, ManifestMacro};
 pub use node::{
-    Checksum, ColumnInfo, Config, Doc, Exposure, Group, Node, NodeId, RefCall, ResourceType, SourceTable, TestMetadata,
+    Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, RefCall, ResourceType, SourceTable, TestMetadata,
+    version_text,
 };

@@ -1,5 +1,6 @@
 //! The whole of what a project means.
 
+use crate::lookup::Lookup;
 use crate::{Doc, Exposure, Graph, Group, Node, NodeId, SourceTable};
 use indexmap::IndexMap;
 use kpi_jinja::{Environment, MacroRef, Template};
@@ -37,6 +38,8 @@ pub struct Manifest {
     pub root_package: Arc<str>,
     /// Hex MD5 of the root package's name.
     pub project_id: String,
+    /// Names to ids.
+    pub lookup: Lookup,
     /// Environment variables that parsing read.
     pub env_vars: Map<String, Json>,
 }

@@ -1,6 +1,8 @@
 //! Nodes: models, seeds, snapshots, tests, analyses, operations; and sources, exposures, docs, groups.
 
+use crate::Config;
 use indexmap::IndexMap;
+use kpi_adapter::{Policy, Relation, RelationType};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -72,17 +74,6 @@ impl ResourceType {
     }
 }
 
-/// A node's effective config: what is set, over the defaults of its resource type.
-///
-/// Only what is set is stored (30,000 tests share one table of defaults); reading and serializing see both.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Whose defaults.
-    pub resource_type: ResourceType,
-    /// What project file, property file and `config()` set, merged by dbt's rules.
-    pub set: Map<String, Json>,
-}
-
 /// `{"name": "sha256", "checksum": ...}`
 #[derive(Debug, Clone)]
 pub struct Checksum {
@@ -121,6 +112,8 @@ pub struct ColumnInfo {
     pub name: Arc<str>,
     /// Rendered.
     pub description: String,
+    /// Unique ids of the docs blocks of the description.
+    pub doc_blocks: Vec<Arc<str>>,
     /// `meta`
     pub meta: Map<String, Json>,
     /// `data_type`
@@ -171,13 +164,17 @@ pub struct Node {
     /// Effective config.
     pub config: Config,
     /// Config as written, before rendering.
-    pub unrendered_config: Map<String, Json>,
+    pub unrendered_config: Arc<Map<String, Json>>,
     /// What `config()` in the file set, for state comparison.
-    pub config_call_dict: Map<String, Json>,
+    pub config_call_dict: Arc<Map<String, Json>>,
+    /// Which parts of the relation are quoted: project and node config over the target's defaults.
+    pub quote: Policy,
     /// Tags, merged.
     pub tags: Vec<Arc<str>>,
     /// Rendered description.
     pub description: String,
+    /// Unique ids of the docs blocks of the description.
+    pub doc_blocks: Vec<Arc<str>>,
     /// Documented columns.
     pub columns: IndexMap<Arc<str>, ColumnInfo>,
     /// `meta`, merged.
@@ -192,6 +189,8 @@ pub struct Node {
     pub sources: Vec<[Arc<str>; 2]>,
     /// `metric()`s as written.
     pub metrics: Vec<Vec<Arc<str>>>,
+    /// `function()`s as written.
+    pub functions: Vec<Vec<Arc<str>>>,
     /// Unique ids of the nodes that it needs, in order of first use.
     pub depends_on_nodes: Vec<Arc<str>>,
     /// Unique ids of the macros that it calls.
@@ -202,6 +201,8 @@ pub struct Node {
     pub access: Option<Arc<str>>,
     /// `constraints` of the model
     pub constraints: Vec<Json>,
+    /// Of columns and constraints, where a contract is enforced.
+    pub contract_checksum: Option<String>,
     /// `version`: number or string
     pub version: Option<Json>,
     /// `latest_version`
@@ -271,12 +272,22 @@ pub struct SourceTable {
     pub config: Config,
     /// Config as written.
     pub unrendered_config: Map<String, Json>,
+    /// `database` before rendering.
+    pub unrendered_database: Option<String>,
+    /// `schema` before rendering.
+    pub unrendered_schema: Option<String>,
+    /// Which parts of the relation are quoted.
+    pub quote: Policy,
+    /// What stands for the relation in SQL: a file, a function call.
+    pub external_location: Option<Arc<str>>,
     /// Documented columns.
     pub columns: IndexMap<Arc<str>, ColumnInfo>,
     /// Tags.
     pub tags: Vec<Arc<str>>,
     /// Description, rendered.
     pub description: String,
+    /// Unique ids of the docs blocks of the description.
+    pub doc_blocks: Vec<Arc<str>>,
     /// Description of the source, rendered.
     pub source_description: String,
     /// `meta`, merged
@@ -374,4 +385,72 @@ pub struct Doc {
     pub original_file_path: Arc<str>,
     /// Text.
     pub block_contents: Arc<str>,
+}
+
+impl Node {
+    /// Whether others may `ref()` it.
+    pub fn is_refable(&self) -> bool {
+        matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+    }
+
+    /// Whether it is a model that lives only inside the SQL of its children.
+    pub fn is_ephemeral(&self) -> bool {
+        self.is_refable() && self.config.materialized() == "ephemeral"
+    }
+
+    /// Whether it makes a relation in the database.
+    pub fn is_relational(&self) -> bool {
+        match self.resource_type {
+            ResourceType::Test => self.config.store_failures(),
+            _ => self.is_refable() && !self.is_ephemeral(),
+        }
+    }
+
+    /// The relation that it makes.
+    pub fn relation(&self) -> Relation {
+        let relation =
+            Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.alias.clone())).with_quote(self.quote);
+        match self.is_ephemeral() {
+            true => relation.with_kind(RelationType::Cte),
+            false => relation,
+        }
+    }
+
+    /// `name`, or `name.v2` of a versioned model: what `ref()` and messages call it.
+    pub fn search_name(&self) -> Arc<str> {
+        match &self.version {
+            Some(version) => format!("{}.v{}", self.name, version_text(version)).into(),
+            None => self.name.clone(),
+        }
+    }
+
+    /// `model orders (models/orders.sql)`: how messages call it.
+    pub fn heading(&self) -> String {
+        format!("{} {} ({})", self.resource_type.as_str(), self.name, self.original_file_path)
+    }
+}
+
+impl SourceTable {
+    /// The relation that it stands for.
+    pub fn relation(&self) -> Relation {
+        let relation = Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.identifier.clone()))
+            .with_quote(self.quote);
+        match &self.external_location {
+            Some(location) => relation.with_external_location(location),
+            None => relation,
+        }
+    }
+
+    /// `source.table`
+    pub fn search_name(&self) -> String {
+        format!("{}.{}", self.source_name, self.name)
+    }
+}
+
+/// A version as dbt prints it: `1`, `1.5`, `beta`.
+pub fn version_text(version: &Json) -> String {
+    match version {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
