@@ -4,13 +4,23 @@
 //! typed [`PropertyFile`]s, each value with the place it came from.
 
 mod inventory;
+mod load;
+mod packages;
 mod project;
 mod properties;
+mod render;
+mod selectors;
+mod settings;
+mod shape;
+mod target;
+mod version;
 pub mod yaml;
 
 pub use inventory::{FileKind, InventoryFile};
+pub use load::LoadOptions;
 pub use project::{Package, Project, ProjectConfig, SelectorDefinition, TargetSettings};
 pub use properties::{
     ColumnProperties, ExposureProperties, GroupProperties, MacroProperties, NodeProperties, PropertyFile,
-    SourceProperties, SourceTableProperties, TestEntry, VersionProperties,
+    SourceProperties, SourceTableProperties, TestEntry, VersionProperties, locate,
 };
+pub use version::EMULATED_DBT_VERSION;

@@ -3,11 +3,11 @@
 use crate::{InventoryFile, PropertyFile};
 use kpi_diagnostics::{Diagnostic, SourceFile};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A whole project: the root package, its dependencies, the chosen target.
-#[derive(Debug)]
 pub struct Project {
     /// Absolute path of the root package.
     pub root: PathBuf,
@@ -21,6 +21,58 @@ pub struct Project {
     pub selectors: Vec<SelectorDefinition>,
     /// Warnings met on the way (unused paths, deprecated keys...).
     pub warnings: Vec<Diagnostic>,
+    /// Environment variables that settings and property files read, with what they held: an input of the warm cache.
+    /// Never print it: it holds secrets.
+    pub env_read: BTreeMap<String, Option<String>>,
+}
+
+impl Project {
+    /// The root package.
+    pub fn root_package(&self) -> Option<&Package> {
+        self.packages.first()
+    }
+
+    /// A package by name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| *package.name == *name)
+    }
+
+    /// The variables that nodes of a package see. The command line goes before the root project's values for that
+    /// package, those before the root's global ones, and those before the package's own.
+    pub fn vars_for(&self, package: &str) -> Map<String, Json> {
+        let empty = ProjectConfig::default();
+        let root = self.root_package().map_or(&empty, |p| &p.config);
+        let own = self.package(package).map_or(&empty, |p| &p.config);
+        merge_vars(root, own, &self.cli_vars)
+    }
+}
+
+/// The variables of the package `own` in a project with the root `root`.
+pub(crate) fn merge_vars(
+    root: &ProjectConfig,
+    own: &ProjectConfig,
+    cli_vars: &Map<String, Json>,
+) -> Map<String, Json> {
+    let mut out = Map::new();
+    let mut add = |vars: &Map<String, Json>| {
+        out.extend(vars.clone());
+        if let Some(Json::Object(scoped)) = vars.get(&*own.name) {
+            out.extend(scoped.clone());
+        }
+    };
+    if root.name != own.name {
+        add(&own.vars);
+    }
+    add(&root.vars);
+    out.extend(cli_vars.clone());
+    out
+}
+
+impl std::fmt::Debug for Project {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.packages.iter().map(|p| &*p.name).collect();
+        write!(f, "Project({} {names:?} {:?})", self.root.display(), self.target)
+    }
 }
 
 /// One package: the root project or a dependency.

@@ -3,9 +3,15 @@
 //! Values that dbt renders with Jinja while it parses are rendered; test arguments, hooks and descriptions are not (they
 //! are rendered later, with more context).
 
+mod entries;
+mod read;
+mod shapes;
+
 use kpi_diagnostics::{SourceFile, Span};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
+
+pub(crate) use read::read;
 
 /// One property file.
 #[derive(Debug, Clone)]
@@ -36,6 +42,53 @@ pub struct PropertyFile {
     pub groups: Vec<GroupProperties>,
     /// Sections that later rooms read, as written: `unit_tests`, `metrics`, `semantic_models`, `saved_queries`.
     pub other: Map<String, Json>,
+}
+
+impl PropertyFile {
+    /// A file without entries.
+    pub fn new(file: Arc<SourceFile>, path: Arc<str>) -> Self {
+        Self {
+            file,
+            path,
+            models: Vec::new(),
+            seeds: Vec::new(),
+            snapshots: Vec::new(),
+            analyses: Vec::new(),
+            data_tests: Vec::new(),
+            functions: Vec::new(),
+            sources: Vec::new(),
+            macros: Vec::new(),
+            exposures: Vec::new(),
+            groups: Vec::new(),
+            other: Map::new(),
+        }
+    }
+}
+
+/// The place of a value inside an entry, for a message: `path` leads from the entry to it, such as
+/// `["columns", "0", "data_tests"]`. The file is parsed again, so that nothing need be kept for the rare error.
+/// Where the path leads nowhere, the entry's own place is the answer.
+pub fn locate(entry: &Span, path: &[&str]) -> Span {
+    let Some(position) = entry.position else { return entry.clone() };
+    let root = if entry.file.name.ends_with(".toml") {
+        crate::yaml::parse_toml(&entry.file).ok()
+    } else {
+        crate::yaml::parse_document(&entry.file).ok().and_then(|document| document.root)
+    };
+    let mut open: Vec<&crate::yaml::Node> = root.iter().collect();
+    while let Some(node) = open.pop() {
+        if (node.line, node.column) == (position.line, position.column)
+            && let Some(found) = node.find(path.iter().copied())
+        {
+            return found.span(&entry.file);
+        }
+        match &node.value {
+            crate::yaml::Value::List(items) => open.extend(items),
+            crate::yaml::Value::Map(entries) => open.extend(entries.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    entry.clone()
 }
 
 /// Properties of a model, seed, snapshot, analysis or singular test.

@@ -1,0 +1,475 @@
+//! Loads a project: finds its folder, reads its settings and target, then all files of all packages in parallel.
+
+use crate::inventory::{read_text, take};
+use crate::packages::{installed, named};
+use crate::project::merge_vars;
+use crate::render::{EnvLookup, Names, Renderer, Scope};
+use crate::settings::{Reading, raw_dbt_project, read_dbt_project, read_native};
+use crate::target::{of_native, of_profiles, shown_path};
+use crate::yaml::{self, Node};
+use crate::{FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition, TargetSettings};
+use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use parking_lot::Mutex;
+use rayon::prelude::*;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the command line and the environment say about a project.
+#[derive(Clone)]
+pub struct LoadOptions {
+    /// `--project-dir`; else `DBT_PROJECT_DIR`, else the working folder or the nearest one above it with a project.
+    pub project_dir: Option<PathBuf>,
+    /// `--profiles-dir`; else `DBT_PROFILES_DIR`, else dbt's search.
+    pub profiles_dir: Option<PathBuf>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--target`
+    pub target: Option<String>,
+    /// `--vars`
+    pub cli_vars: Map<String, Json>,
+    /// `--threads`
+    pub threads: Option<usize>,
+    /// Reads an environment variable.
+    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Whether the target must be known: `clean` and the like do without.
+    pub need_profile: bool,
+    /// Whether `require-dbt-version` must hold: not with `--no-version-check`.
+    pub version_check: bool,
+    /// `--target-path`
+    pub target_path: Option<String>,
+    /// `--log-path`
+    pub log_path: Option<String>,
+    /// `--packages-install-path`
+    pub packages_install_path: Option<String>,
+    /// The working folder; the process's own when absent.
+    pub working_dir: Option<PathBuf>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            project_dir: None,
+            profiles_dir: None,
+            profile: None,
+            target: None,
+            cli_vars: Map::new(),
+            threads: None,
+            env: Arc::new(|name| std::env::var(name).ok()),
+            need_profile: true,
+            version_check: true,
+            target_path: None,
+            log_path: None,
+            packages_install_path: None,
+            working_dir: None,
+        }
+    }
+}
+
+const KIND: &str = "Runtime Error";
+const DBT_FILE: &str = "dbt_project.yml";
+const NATIVE_FILE: &str = "kpi.toml";
+
+/// A package whose settings are read and whose files are not.
+struct Settled {
+    root: PathBuf,
+    shown_root: String,
+    config: ProjectConfig,
+}
+
+impl Project {
+    /// Reads a project from disk: settings, target, packages, files and properties.
+    ///
+    /// # Errors
+    /// All that is wrong with files and properties; of settings and targets the first mistake.
+    pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
+        let mut loader = Loader::new(options).map_err(|error| vec![error])?;
+        let head = loader.head().map_err(|error| vec![error])?;
+        loader.body(head)
+    }
+
+    /// The folder of the project that the options mean: that of `--project-dir`, or the nearest one from the working
+    /// folder upward that has a project file.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find_root(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
+        let working = working_dir(options)?;
+        let given =
+            options.project_dir.clone().or_else(|| (options.env)("DBT_PROJECT_DIR").map(PathBuf::from));
+        let has_project =
+            |folder: &Path| [DBT_FILE, NATIVE_FILE].iter().any(|name| folder.join(name).is_file());
+        if let Some(given) = given {
+            let root = clean(&working.join(&given));
+            if has_project(&root) {
+                return Ok(root);
+            }
+            let what = if root.is_dir() { "holds no project" } else { "is not a folder" };
+            return Err(Diagnostic::error(
+                "K0200",
+                KIND,
+                format!(
+                    "No dbt_project.yml found at expected path {}: it {what}",
+                    root.join(DBT_FILE).display()
+                ),
+            )
+            .with_hint("name a folder with a dbt_project.yml or a kpi.toml"));
+        }
+        match working.ancestors().find(|folder| has_project(folder)) {
+            Some(root) => Ok(clean(root)),
+            None => Err(Diagnostic::error(
+                "K0200",
+                KIND,
+                format!(
+                    "not in a project: neither {} nor a folder above it has a dbt_project.yml or a kpi.toml",
+                    working.display()
+                ),
+            )
+            .with_hint(
+                "change to the project's folder, name it with --project-dir, or begin one with `kpi init`",
+            )),
+        }
+    }
+}
+
+fn working_dir(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
+    match &options.working_dir {
+        Some(folder) => Ok(folder.clone()),
+        None => std::env::current_dir().map_err(|error| {
+            Diagnostic::error("K0200", KIND, format!("the working folder cannot be read: {error}"))
+        }),
+    }
+}
+
+/// A path without `.` and `..`, links left alone.
+fn clean(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// Settings and target.
+struct Head {
+    target: TargetSettings,
+    packages: Vec<Settled>,
+    selectors: Vec<SelectorDefinition>,
+}
+
+struct Loader<'a> {
+    options: &'a LoadOptions,
+    working: PathBuf,
+    root: PathBuf,
+    cli_vars: Arc<Map<String, Json>>,
+    env_read: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(options: &'a LoadOptions) -> Result<Self, Diagnostic> {
+        Ok(Self {
+            options,
+            working: working_dir(options)?,
+            root: Project::find_root(options)?,
+            cli_vars: Arc::new(options.cli_vars.clone()),
+            env_read: Arc::default(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn env(&self) -> EnvLookup {
+        self.options.env.clone()
+    }
+
+    fn renderer(&self, scope: Scope, vars: &Arc<Map<String, Json>>, target: &Map<String, Json>) -> Renderer {
+        Renderer::new(Names::new(scope, self.env(), vars.clone(), target).recording(&self.env_read))
+    }
+
+    /// Reads the root project's settings, the target, the selectors and the settings of all packages.
+    fn head(&mut self) -> Result<Head, Diagnostic> {
+        let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
+        let native_file = self.root.join(NATIVE_FILE);
+        let is_native = !self.root.join(DBT_FILE).is_file();
+        if !is_native && native_file.is_file() {
+            self.warnings.push(
+                Diagnostic::warning(
+                    "K0205",
+                    KIND,
+                    "the folder has a dbt_project.yml and a kpi.toml: the latter is not read",
+                )
+                .with_hint("keep one of the two"),
+            );
+        }
+        let (file, raw, target, native_selectors) = if is_native {
+            let file = read_text(&native_file, NATIVE_FILE)?;
+            let native = read_native(&file)?;
+            let name = native.project.get("name").map(Node::key_text).unwrap_or_default();
+            let (targets, default) = (native.targets.as_ref(), native.default_target.as_ref());
+            let target = if self.options.need_profile {
+                of_native(self.options, &name, targets, default, &file, &secret)?
+            } else {
+                TargetSettings::default()
+            };
+            (file, native.project, target, native.selectors)
+        } else {
+            let file = read_text(&self.root.join(DBT_FILE), DBT_FILE)?;
+            let raw = raw_dbt_project(&file, true, &mut self.warnings)?;
+            let target = if self.options.need_profile {
+                of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?
+            } else {
+                TargetSettings::default()
+            };
+            (file, raw, target, None)
+        };
+        let target_names = target.context();
+        let renderer = self.renderer(Scope::Project, &self.cli_vars, &target_names);
+        let reading =
+            Reading { renderer: &renderer, check_version: self.options.version_check, native: is_native };
+        let mut config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
+        self.apply_overrides(&mut config);
+        let selectors = self.selectors(native_selectors.map(|node| (file, node)), &renderer)?;
+        let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
+        self.settle_packages(&mut packages, &secret, &target_names)?;
+        Ok(Head { target, packages, selectors })
+    }
+
+    fn apply_overrides(&self, config: &mut ProjectConfig) {
+        let options = self.options;
+        if let Some(path) = &options.target_path {
+            for cleaned in &mut config.clean_targets {
+                if *cleaned == config.target_path {
+                    cleaned.clone_from(path);
+                }
+            }
+            config.target_path.clone_from(path);
+        }
+        if let Some(path) = &options.log_path {
+            config.log_path.clone_from(path);
+        }
+        if let Some(path) = &options.packages_install_path {
+            config.packages_install_path.clone_from(path);
+        }
+    }
+
+    fn selectors(
+        &self,
+        native: Option<(Arc<SourceFile>, Node)>,
+        renderer: &Renderer,
+    ) -> Result<Vec<SelectorDefinition>, Diagnostic> {
+        let (file, node) = match native {
+            Some(native) => native,
+            None => {
+                let path = self.root.join("selectors.yml");
+                if !path.is_file() {
+                    return Ok(Vec::new());
+                }
+                let file = read_text(&path, "selectors.yml")?;
+                match yaml::parse(&file)? {
+                    Some(node) if !node.is_null() => (file, node),
+                    _ => return Ok(Vec::new()),
+                }
+            }
+        };
+        crate::selectors::read(&file, node, renderer)
+    }
+
+    /// Adds the packages that are installed, and local ones that are named but not installed.
+    fn settle_packages(
+        &mut self,
+        packages: &mut Vec<Settled>,
+        secret: &Renderer,
+        target: &Map<String, Json>,
+    ) -> Result<(), Diagnostic> {
+        let Some(root) = packages.first() else { return Ok(()) };
+        let install_path = root.config.packages_install_path.clone();
+        let named_by_root = named(&self.root, "", secret)?;
+        // dbt reads packages without the variables of the command line.
+        let renderer = self.renderer(Scope::Project, &Arc::default(), target);
+        let folders = installed(&self.root, &install_path);
+        let count = folders.len();
+        for folder in folders {
+            let settled = self.settle_package(folder, &renderer)?;
+            self.add_package(packages, settled)?;
+        }
+        let mut waiting: Vec<(String, Span)> = named_by_root.local;
+        let mut beside = 0usize;
+        waiting.reverse();
+        while let Some((path, span)) = waiting.pop() {
+            let folder = clean(&self.root.join(&path));
+            let Some(name) = self.name_of(&folder) else {
+                return Err(Diagnostic::error(
+                    "K0222",
+                    KIND,
+                    format!("the local package {path} has no dbt_project.yml"),
+                )
+                .with_span(span)
+                .with_hint("the path is relative to the project's folder"));
+            };
+            if packages.iter().any(|package| *package.config.name == *name) {
+                continue;
+            }
+            beside += 1;
+            let settled = self.settle_package(folder.clone(), &renderer)?;
+            waiting.extend(named(&folder, &settled.shown_root, secret)?.local);
+            self.add_package(packages, settled)?;
+        }
+        if named_by_root.count > count + beside {
+            let file = named_by_root.file.as_ref().map_or("packages.yml", |f| &f.name);
+            let mut error = Diagnostic::error(
+                "K0223",
+                "Compilation Error",
+                format!(
+                    "dbt found {} package(s) specified in {file}, but only {} package(s) installed in {install_path}. \
+                     Run \"dbt deps\" to install package dependencies.",
+                    named_by_root.count,
+                    count + beside
+                ),
+            );
+            if let Some(file) = named_by_root.file {
+                error = error.with_span(Span::whole(file));
+            }
+            return Err(error);
+        }
+        // The root first, then by name.
+        if let Some(rest) = packages.get_mut(1..) {
+            rest.sort_by(|a, b| a.config.name.cmp(&b.config.name));
+        }
+        Ok(())
+    }
+
+    /// The name in a package's project file, as it stands there.
+    fn name_of(&self, folder: &Path) -> Option<String> {
+        let path = folder.join(DBT_FILE);
+        if path.is_file() {
+            let file = read_text(&path, DBT_FILE).ok()?;
+            let root = yaml::parse_document(&file).ok()?.root?;
+            return Some(root.get("name").map(Node::key_text).unwrap_or_default());
+        }
+        let file = read_text(&folder.join(NATIVE_FILE), NATIVE_FILE).ok()?;
+        let native = read_native(&file).ok()?;
+        Some(native.project.get("name").map(Node::key_text).unwrap_or_default())
+    }
+
+    fn settle_package(&mut self, folder: PathBuf, renderer: &Renderer) -> Result<Settled, Diagnostic> {
+        let shown_root = shown_path(&folder, &self.root);
+        let dbt = folder.join(DBT_FILE);
+        let native = folder.join(NATIVE_FILE);
+        let mut reading = Reading { renderer, check_version: self.options.version_check, native: false };
+        let (file, raw) = if dbt.is_file() {
+            let file = read_text(&dbt, &format!("{shown_root}/{DBT_FILE}"))?;
+            let raw = raw_dbt_project(&file, false, &mut self.warnings)?;
+            (file, raw)
+        } else if native.is_file() {
+            reading.native = true;
+            let file = read_text(&native, &format!("{shown_root}/{NATIVE_FILE}"))?;
+            let raw = read_native(&file)?.project;
+            (file, raw)
+        } else {
+            return Err(Diagnostic::error(
+                "K0222",
+                KIND,
+                format!(
+                    "Failed to read package: No {DBT_FILE} found at expected path {shown_root}/{DBT_FILE}"
+                ),
+            )
+            .with_hint("every folder of installed packages holds a package: remove what is not one"));
+        };
+        let config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
+        Ok(Settled { root: folder, shown_root, config })
+    }
+
+    fn add_package(&self, packages: &mut Vec<Settled>, settled: Settled) -> Result<(), Diagnostic> {
+        let name = &settled.config.name;
+        let place = |config: &ProjectConfig| config.file.clone().map(Span::whole);
+        if let Some(other) = packages.iter().find(|p| p.config.name == *name) {
+            let mut error = Diagnostic::error(
+                "K0224",
+                "Compilation Error",
+                format!(
+                    "dbt found more than one package with the name \"{name}\" included in this project. Package names \
+                     must be unique in a project. Please rename one of these packages."
+                ),
+            );
+            if let Some(span) = place(&settled.config) {
+                error = error.with_span(span);
+            }
+            if let Some(span) = place(&other.config) {
+                error = error.with_related(span, "the other one");
+            }
+            return Err(error);
+        }
+        packages.push(settled);
+        Ok(())
+    }
+
+    /// Reads all files of all packages.
+    fn body(mut self, head: Head) -> Result<Project, Vec<Diagnostic>> {
+        let Head { target, packages: settled, selectors } = head;
+        let mut errors = Vec::new();
+        let root_config = settled.first().map(|s| s.config.clone()).unwrap_or_default();
+        let target_names = target.context();
+        let taken: Vec<_> = settled
+            .into_par_iter()
+            .map(|Settled { root, shown_root, config }| {
+                let inventory = take(&root, &shown_root, &config);
+                let own = shown_root.is_empty();
+                let vars = merge_vars(&root_config, &config, &self.cli_vars);
+                let scope = Scope::Properties { project: root_config.name.clone() };
+                let renderer = self.renderer(scope, &Arc::new(vars), &target_names);
+                let properties: Vec<_> = inventory
+                    .files
+                    .par_iter()
+                    .filter(|file| file.kind == FileKind::Properties)
+                    .map(|file| {
+                        let mut warnings = Vec::new();
+                        let result =
+                            crate::properties::read(file, own, config.native, &renderer, &mut warnings);
+                        (result, warnings)
+                    })
+                    .collect();
+                (root, config, inventory, properties)
+            })
+            .collect();
+        let mut packages = Vec::with_capacity(taken.len());
+        for (root, config, inventory, results) in taken {
+            errors.extend(inventory.errors);
+            let mut properties: Vec<PropertyFile> = Vec::with_capacity(results.len());
+            for (result, warnings) in results {
+                self.warnings.extend(warnings);
+                match result {
+                    Ok(Some(file)) => properties.push(file),
+                    Ok(None) => {}
+                    Err(error) => errors.push(error),
+                }
+            }
+            packages.push(Package {
+                name: config.name.clone(),
+                root,
+                config,
+                files: inventory.files,
+                properties,
+            });
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let env_read = std::mem::take(&mut *self.env_read.lock());
+        Ok(Project {
+            root: self.root,
+            packages,
+            target,
+            cli_vars: self.options.cli_vars.clone(),
+            selectors,
+            warnings: self.warnings,
+            env_read,
+        })
+    }
+}

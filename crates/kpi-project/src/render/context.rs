@@ -1,0 +1,198 @@
+//! The names that YAML may use: `env_var`, `var`, `target` and what every template has.
+
+use crate::version::EMULATED_DBT_VERSION;
+use crate::yaml::{Node, Value as Data};
+use kpi_jinja::{Args, Context, Error, ErrorKind, Value, function};
+use parking_lot::Mutex;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Reads an environment variable.
+pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Names of environment variables that hold secrets begin with one of these.
+const SECRET_PREFIXES: [&str; 2] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET"];
+
+/// Which names there are.
+pub(crate) enum Scope {
+    /// `profiles.yml`, `packages.yml`: secrets may be read.
+    Secret,
+    /// `dbt_project.yml`, `selectors.yml`: the target, no secrets, only variables of the command line.
+    Project,
+    /// Property files: also the project's variables.
+    Properties {
+        /// `project_name`
+        project: Arc<str>,
+    },
+}
+
+/// The names of one scope.
+pub(crate) struct Names {
+    scope: Scope,
+    env: EnvLookup,
+    vars: Arc<Map<String, Json>>,
+    target: Value,
+    /// Environment variables that were read, with what they held.
+    read: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+}
+
+const OPEN: &str = "$$$DBT_SECRET_START$$$";
+const CLOSE: &str = "$$$DBT_SECRET_END$$$";
+
+fn is_secret(name: &str) -> bool {
+    SECRET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+impl Names {
+    pub(crate) fn new(
+        scope: Scope,
+        env: EnvLookup,
+        vars: Arc<Map<String, Json>>,
+        target: &Map<String, Json>,
+    ) -> Self {
+        let target = Value::from_json(&Json::Object(target.clone()));
+        Self { scope, env, vars, target, read: Arc::default() }
+    }
+
+    /// Shares the record of environment variables that were read.
+    pub(crate) fn recording(mut self, read: &Arc<Mutex<BTreeMap<String, Option<String>>>>) -> Self {
+        self.read = read.clone();
+        self
+    }
+
+    pub(crate) fn reveals_secrets(&self) -> bool {
+        matches!(self.scope, Scope::Secret)
+    }
+
+    /// Puts the values of secrets where templates left their names: a template cannot take a secret apart.
+    pub(crate) fn reveal(&self, node: &mut Node) {
+        match &mut node.value {
+            Data::Str(text) if text.contains(OPEN) => {
+                let mut out = String::new();
+                let mut rest: &str = text;
+                while let Some((before, tail)) = rest.split_once(OPEN) {
+                    let Some((name, after)) = tail.split_once(CLOSE) else { break };
+                    out.push_str(before);
+                    out.push_str(&(self.env)(name).unwrap_or_default());
+                    rest = after;
+                }
+                out.push_str(rest);
+                node.value = Data::Str(out.into());
+            }
+            Data::List(items) => items.iter_mut().for_each(|item| self.reveal(item)),
+            Data::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.reveal(value)),
+            _ => {}
+        }
+    }
+
+    /// Takes secrets out of a message.
+    pub(crate) fn scrub(&self, message: &str) -> String {
+        let read = self.read.lock();
+        let secrets =
+            read.iter().filter(|(name, _)| is_secret(name)).filter_map(|(_, value)| value.as_deref());
+        hide_secrets(message, secrets)
+    }
+}
+
+/// A message with every one of `secrets` replaced by stars.
+fn hide_secrets<'a>(message: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+    secrets
+        .filter(|secret| !secret.trim().is_empty())
+        .fold(message.to_owned(), |message, secret| message.replace(secret, "*****"))
+}
+
+fn text_of(value: Option<Value>) -> Option<String> {
+    match value {
+        None | Some(Value::None) => None,
+        Some(value) => Some(value.to_str().to_string()),
+    }
+}
+
+impl Context for Names {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        match name {
+            "env_var" => {
+                let env = self.env.clone();
+                let read = self.read.clone();
+                let reveals = self.reveals_secrets();
+                Some(function("env_var", move |_, args: Args| {
+                    let [name, default] = args.bind("env_var", ["var", "default?"])?;
+                    let name = text_of(name).unwrap_or_default();
+                    let found = env(&name);
+                    read.lock().insert(name.clone(), found.clone());
+                    if is_secret(&name) {
+                        if !reveals {
+                            return Err(Error::new(
+                                ErrorKind::Parsing,
+                                format!(
+                                    "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' \
+                                     referenced elsewhere."
+                                ),
+                            ));
+                        }
+                        if found.is_some() {
+                            return Ok(Value::str(format!("{OPEN}{name}{CLOSE}")));
+                        }
+                    }
+                    match (found, default) {
+                        (Some(value), _) => Ok(Value::str(value)),
+                        (None, Some(default)) if !matches!(default, Value::None) => Ok(default),
+                        (None, _) => Err(Error::new(
+                            ErrorKind::Parsing,
+                            format!("Env var required but not provided: '{name}'"),
+                        )
+                        .with_hint(format!(
+                            "set it in the environment, or give a default: env_var('{name}', '...')"
+                        ))),
+                    }
+                }))
+            }
+            "var" => {
+                let vars = self.vars.clone();
+                Some(function("var", move |_, args: Args| {
+                    let [name, default] = args.bind("var", ["var_name", "default?"])?;
+                    let name = text_of(name).unwrap_or_default();
+                    match (vars.get(&name), default) {
+                        (Some(value), _) => Ok(Value::from_json(value)),
+                        (None, Some(default)) => Ok(default),
+                        (None, None) => {
+                            let known: Vec<&str> = vars.keys().map(String::as_str).collect();
+                            let error = Error::compilation(format!(
+                                "Required var '{name}' not found in config: Vars supplied to <Configuration> = [{}]",
+                                known.join(", ")
+                            ));
+                            Err(match crate::shape::did_you_mean(&name, known) {
+                                Some(hint) => error.with_hint(hint),
+                                None => error.with_hint(format!(
+                                    "pass it with --vars '{{{name}: ...}}', or give a default"
+                                )),
+                            })
+                        }
+                    }
+                }))
+            }
+            "target" => match self.scope {
+                Scope::Secret => None,
+                Scope::Project | Scope::Properties { .. } => Some(self.target.clone()),
+            },
+            "project_name" => match &self.scope {
+                Scope::Properties { project } => Some(Value::str(project.clone())),
+                _ => None,
+            },
+            "dbt_version" => Some(Value::str(EMULATED_DBT_VERSION)),
+            _ => kpi_jinja::python::globals::get(name),
+        }
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        ["env_var", "var", "target", "project_name", "dbt_version"].map(Arc::from).to_vec()
+    }
+
+    fn package(&self) -> &str {
+        match &self.scope {
+            Scope::Properties { project } => project,
+            _ => "",
+        }
+    }
+}
