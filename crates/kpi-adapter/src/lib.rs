@@ -5,25 +5,46 @@
 //! a template.
 
 mod adapter;
+mod adapter_methods;
+mod agate;
+mod agate_object;
 mod arguments;
 mod cache;
+mod cell;
 mod column;
 mod column_object;
+mod constraints;
+mod dates;
+mod decimal;
+mod decimal_object;
+mod external;
+mod facts;
+mod grants;
 mod jinja_adapter;
+mod key_constraints;
+mod node_connection;
 mod relation;
 mod relation_object;
 mod relation_parts;
+mod seed;
 mod table;
+mod table_text;
 
 pub use adapter::{
     Adapter, AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Connection, Fetch, QueryResult,
     SeedColumn,
 };
+pub use adapter_methods::ResponseObject;
+pub use agate::AgateTable;
 pub use cache::RelationCache;
 pub use column::Column;
 pub use column_object::ColumnClass;
-pub use jinja_adapter::{AdapterObject, SqlLog};
+pub use decimal::Decimal;
+pub use facts::AdapterFacts;
+pub use jinja_adapter::{AdapterObject, ApiObject};
+pub use node_connection::{NodeConnection, QueryComment, SqlLog};
 pub use relation::{EventTimeFilter, Policy, Relation, RelationExtra, RelationType};
 pub use relation_object::RelationClass;
 pub use relation_parts::{PathObject, PolicyObject};
+pub use seed::{SeedField, SeedTable};
 pub use table::{Cell, ColumnType, Table};

@@ -1,0 +1,341 @@
+//! The session of one worker: opened when first needed, with the query comment and the SQL log.
+
+use crate::{
+    Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, Fetch, QueryResult, Relation,
+    SeedColumn, Table,
+};
+use parking_lot::Mutex;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where executed SQL is reported.
+pub trait SqlLog: Send + Sync {
+    /// A statement was sent.
+    fn sent(&self, sql: &str);
+    /// A statement ended after some seconds.
+    fn ended(&self, status: &str, seconds: f64);
+}
+
+/// The comment that every statement carries, so that the database's log tells which node sent it.
+#[derive(Debug, Clone)]
+pub struct QueryComment {
+    /// The text between `/*` and `*/`.
+    pub text: Arc<str>,
+    /// After the statement instead of before it.
+    pub append: bool,
+}
+
+impl QueryComment {
+    /// The statement with the comment.
+    pub fn apply(&self, sql: &str) -> String {
+        let text = self.text.trim();
+        if !self.append {
+            return format!("/* {text} */\n{sql}");
+        }
+        let sql = sql.trim_end();
+        match sql.strip_suffix(';') {
+            Some(bare) => format!("{bare}\n/* {text} */;"),
+            None => format!("{sql}\n/* {text} */"),
+        }
+    }
+}
+
+/// A session that is opened when first used. One thread uses it at a time: the engine gives one to each worker and
+/// [names](NodeConnection::assign) it after the node that runs.
+pub struct NodeConnection {
+    adapter: Arc<dyn Adapter>,
+    log: Option<Arc<dyn SqlLog>>,
+    transactions: bool,
+    state: Mutex<State>,
+    /// Apart from the state, which is locked while a statement runs.
+    cancel: Mutex<Option<Arc<dyn Cancel>>>,
+}
+
+struct State {
+    name: Arc<str>,
+    comment: Option<QueryComment>,
+    session: Option<Box<dyn Connection>>,
+}
+
+impl NodeConnection {
+    /// A session of `adapter`, not opened yet. `transactions`: whether `auto_begin` begins any.
+    pub fn new(
+        adapter: Arc<dyn Adapter>,
+        name: impl Into<Arc<str>>,
+        log: Option<Arc<dyn SqlLog>>,
+        transactions: bool,
+    ) -> Self {
+        Self {
+            adapter,
+            log,
+            transactions,
+            state: Mutex::new(State { name: name.into(), comment: None, session: None }),
+            cancel: Mutex::new(None),
+        }
+    }
+
+    /// Names the session after a node and sets the comment of its statements.
+    pub fn assign(&self, name: impl Into<Arc<str>>, comment: Option<QueryComment>) {
+        let mut state = self.state.lock();
+        state.name = name.into();
+        state.comment = comment;
+    }
+
+    /// The node's name, or `master`.
+    pub fn name(&self) -> Arc<str> {
+        self.state.lock().name.clone()
+    }
+
+    /// The target.
+    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.adapter
+    }
+
+    /// Whether it was opened.
+    pub fn is_open(&self) -> bool {
+        self.state.lock().session.is_some()
+    }
+
+    fn with_session<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        let mut state = self.state.lock();
+        if state.session.is_none() {
+            let name = state.name.clone();
+            let session = self.adapter.connect(&name)?;
+            *self.cancel.lock() = Some(session.cancel_handle());
+            state.session = Some(session);
+        }
+        match state.session.as_mut() {
+            Some(session) => work(session.as_mut()),
+            None => {
+                Err(AdapterError::new(crate::AdapterErrorKind::Connection, "the session could not be opened"))
+            }
+        }
+    }
+
+    /// Reports `sql`, does the work, reports how it ended; an error ends an open transaction, as dbt does.
+    fn logged<T>(
+        &self,
+        sql: &str,
+        status: impl FnOnce(&T) -> String,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        if let Some(log) = &self.log {
+            log.sent(sql);
+        }
+        let start = Instant::now();
+        let result = self.with_session(|session| {
+            let result = work(session);
+            if result.is_err() && session.in_transaction() {
+                // The statement's error is the one to tell; a failed rollback adds nothing.
+                let _ = session.rollback();
+            }
+            result
+        });
+        if let Some(log) = &self.log {
+            match &result {
+                Ok(value) => log.ended(&status(value), start.elapsed().as_secs_f64()),
+                Err(error) => log.ended(&error.message, start.elapsed().as_secs_f64()),
+            }
+        }
+        result
+    }
+
+    fn comment(&self, sql: &str) -> String {
+        let comment = self.state.lock().comment.clone();
+        comment.map_or_else(|| sql.to_owned(), |c| c.apply(sql))
+    }
+
+    /// Runs statements with the query comment. `auto_begin` opens a transaction first if none is open.
+    ///
+    /// # Errors
+    /// The database's. An open transaction is rolled back.
+    pub fn execute(&self, sql: &str, auto_begin: bool, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        let sql = self.comment(sql);
+        self.execute_plain(&sql, auto_begin, fetch)
+    }
+
+    /// Runs statements as they are.
+    ///
+    /// # Errors
+    /// The database's. An open transaction is rolled back.
+    pub fn execute_plain(
+        &self,
+        sql: &str,
+        auto_begin: bool,
+        fetch: Fetch,
+    ) -> Result<QueryResult, AdapterError> {
+        if auto_begin && self.transactions {
+            self.begin()?;
+        }
+        self.logged(sql, |r: &QueryResult| r.response.message.clone(), |session| session.execute(sql, fetch))
+    }
+
+    /// Runs a statement with bound parameters.
+    ///
+    /// # Errors
+    /// The database's. An open transaction is rolled back.
+    pub fn execute_with(
+        &self,
+        sql: &str,
+        auto_begin: bool,
+        bindings: &[Cell],
+    ) -> Result<QueryResult, AdapterError> {
+        if auto_begin && self.transactions {
+            self.begin()?;
+        }
+        self.logged(
+            sql,
+            |r: &QueryResult| r.response.message.clone(),
+            |session| session.execute_with(sql, bindings),
+        )
+    }
+
+    /// Opens a transaction; does nothing inside one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn begin(&self) -> Result<(), AdapterError> {
+        if self.in_transaction() {
+            return Ok(());
+        }
+        self.logged("BEGIN", |()| "OK".to_owned(), |session| session.begin())
+    }
+
+    /// Commits the open transaction, if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn commit(&self) -> Result<(), AdapterError> {
+        if !self.in_transaction() {
+            return Ok(());
+        }
+        self.logged("COMMIT", |()| "OK".to_owned(), |session| session.commit())
+    }
+
+    /// Rolls back the open transaction, if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn rollback(&self) -> Result<(), AdapterError> {
+        if !self.in_transaction() {
+            return Ok(());
+        }
+        self.logged("ROLLBACK", |()| "OK".to_owned(), |session| session.rollback())
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.state.lock().session.as_ref().is_some_and(|s| s.in_transaction())
+    }
+
+    /// All relations of a schema.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn list_relations(
+        &self,
+        database: Option<&str>,
+        schema: &str,
+    ) -> Result<Vec<Relation>, AdapterError> {
+        self.with_session(|session| session.list_relations(database, schema))
+    }
+
+    /// The schemas of a database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn list_schemas(&self, database: Option<&str>) -> Result<Vec<String>, AdapterError> {
+        self.with_session(|session| session.list_schemas(database))
+    }
+
+    /// The columns of a relation; none if it does not exist.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn columns(&self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
+        self.with_session(|session| session.columns(relation))
+    }
+
+    /// The columns of a query, without running it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn describe(&self, sql: &str) -> Result<Vec<Column>, AdapterError> {
+        self.with_session(|session| session.describe(sql))
+    }
+
+    /// Loads a CSV file into an empty table.
+    ///
+    /// # Errors
+    /// A value that does not fit its column, with row and column.
+    pub fn load_csv(
+        &self,
+        relation: &Relation,
+        path: &Path,
+        delimiter: u8,
+        columns: &[SeedColumn],
+    ) -> Result<u64, AdapterError> {
+        if self.transactions {
+            self.begin()?;
+        }
+        let sql = format!("-- load {} into {relation}", path.display());
+        self.logged(
+            &sql,
+            |n: &u64| format!("INSERT {n}"),
+            |session| session.load_csv(relation, path, delimiter, columns),
+        )
+    }
+
+    /// Loads the rows of a table by position.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn load_table(&self, relation: &Relation, table: &Table) -> Result<u64, AdapterError> {
+        if self.transactions {
+            self.begin()?;
+        }
+        let sql = format!("-- load {} rows into {relation}", table.rows.len());
+        self.logged(&sql, |n: &u64| format!("INSERT {n}"), |session| session.load_table(relation, table))
+    }
+
+    /// Cancels the statement that another thread runs here; `None` while it was not opened.
+    pub fn cancel_handle(&self) -> Option<Arc<dyn Cancel>> {
+        self.cancel.lock().clone()
+    }
+
+    /// Ends the session: an open transaction is rolled back.
+    pub fn close(&self) {
+        *self.cancel.lock() = None;
+        let session = self.state.lock().session.take();
+        if let Some(mut session) = session
+            && session.in_transaction()
+        {
+            let _ = session.rollback();
+        }
+    }
+}
+
+impl AdapterResponse {
+    /// The response of a target that says only that it worked.
+    pub fn ok() -> Self {
+        Self { message: "OK".to_owned(), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::QueryComment;
+
+    #[test]
+    fn the_comment_goes_before_or_after() {
+        let before = QueryComment { text: "{}".into(), append: false };
+        assert_eq!(before.apply("select 1"), "/* {} */\nselect 1");
+        let after = QueryComment { text: " {} ".into(), append: true };
+        assert_eq!(after.apply("select 1;\n"), "select 1\n/* {} */;");
+        assert_eq!(after.apply("select 1"), "select 1\n/* {} */");
+    }
+}

@@ -1,0 +1,181 @@
+//! Seeds: a CSV file's columns and their types, found in one pass without holding the rows.
+//!
+//! The types are those that dbt infers (agate's type tester with dbt's settings): Number, Date, DateTime, Boolean,
+//! Text, the first that every value fits; a column with a type in `column_types` is text here and has that type in the
+//! database. The rows go from the file into the database without passing through templates.
+
+mod infer;
+mod scan;
+
+use crate::adapter_methods::Running;
+use crate::agate::{AgateTable, Row, integer_type};
+use crate::arguments::relation as relation_argument;
+use crate::{ColumnType, Decimal, SeedColumn};
+use infer::Inference;
+use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use kpi_jinja::{Args, Error, ErrorKind, Result, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A seed's file: its columns, their types and the number of rows.
+#[derive(Debug, Clone)]
+pub struct SeedTable {
+    /// The file.
+    pub path: PathBuf,
+    /// Between fields.
+    pub delimiter: u8,
+    /// Unique column names.
+    pub names: Arc<[Arc<str>]>,
+    /// The columns, in order.
+    pub columns: Vec<SeedField>,
+    /// How many rows follow the header.
+    pub rows: u64,
+    /// The database reads every value as agate does. Else (`$1,000`, `null` in a column of numbers) the rows must be
+    /// loaded as values.
+    pub plain: bool,
+}
+
+/// A column of a seed.
+#[derive(Debug, Clone)]
+pub struct SeedField {
+    /// agate's type.
+    pub kind: ColumnType,
+    /// The database type it is created with.
+    pub data_type: Arc<str>,
+}
+
+impl SeedTable {
+    /// Reads the file once. `shown` is its name in messages; `overrides` are the names in `column_types`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is empty, is not UTF-8, or has rows of different length: with `file:line`.
+    pub fn read(
+        path: &Path,
+        shown: &str,
+        delimiter: u8,
+        overrides: &dyn Fn(&str) -> Option<Arc<str>>,
+    ) -> std::result::Result<Self, Diagnostic> {
+        let problem = |p: scan::Problem| p.into_diagnostic(path, shown);
+        let mut scan = scan::Scan::open(path, delimiter).map_err(problem)?;
+        let names = scan.header().map_err(problem)?;
+        let forced: Vec<Option<Arc<str>>> = names.iter().map(|n| overrides(n)).collect();
+        let mut columns: Vec<Inference> =
+            forced.iter().map(|f| if f.is_some() { Inference::text() } else { Inference::new() }).collect();
+        let rows = scan
+            .for_each(|record| {
+                for (column, field) in columns.iter_mut().zip(record.iter()) {
+                    column.see(field);
+                }
+                Ok(())
+            })
+            .map_err(problem)?;
+        let plain = columns.iter().all(Inference::is_plain);
+        let fields = columns.iter().zip(&forced).map(|(column, forced)| {
+            let kind = column.kind();
+            let inferred = match kind {
+                ColumnType::Number if column.has_fraction() => "float8",
+                ColumnType::Number | ColumnType::Integer => integer_type(column.largest()),
+                other => other.database_type(),
+            };
+            SeedField { kind, data_type: forced.clone().unwrap_or_else(|| inferred.into()) }
+        });
+        Ok(Self { path: path.to_owned(), delimiter, columns: fields.collect(), names, rows, plain })
+    }
+
+    /// As agate's table in templates.
+    pub fn into_value(self) -> Value {
+        AgateTable::of_seed(Arc::new(self)).into_value()
+    }
+
+    /// The columns as the database creates them.
+    pub fn seed_columns(&self) -> Vec<SeedColumn> {
+        let columns = self.names.iter().zip(&self.columns);
+        columns
+            .map(|(name, field)| SeedColumn {
+                name: name.to_string(),
+                data_type: field.data_type.to_string(),
+            })
+            .collect()
+    }
+
+    /// The rows as typed values.
+    pub(crate) fn read_rows(&self) -> Result<Vec<Row>> {
+        let shown = self.path.display().to_string();
+        let failed = |p: scan::Problem| {
+            let diagnostic = p.into_diagnostic(&self.path, &shown);
+            let mut error = Error::new(ErrorKind::Runtime, diagnostic.message.clone());
+            error.0.diagnostic = Some(diagnostic);
+            error
+        };
+        let mut scan = scan::Scan::open(&self.path, self.delimiter).map_err(failed)?;
+        scan.header().map_err(failed)?;
+        let mut rows = Vec::new();
+        scan.for_each(|record| {
+            let values = record.iter().zip(&self.columns);
+            rows.push(values.map(|(field, column)| typed(field, column.kind)).collect());
+            Ok(())
+        })
+        .map_err(failed)?;
+        Ok(rows)
+    }
+}
+
+/// A field as a value of its column.
+fn typed(field: &[u8], kind: ColumnType) -> Value {
+    let text = String::from_utf8_lossy(field);
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.eq_ignore_ascii_case("null") {
+        return Value::None;
+    }
+    match kind {
+        ColumnType::Number | ColumnType::Integer => {
+            infer::parse_number(trimmed).map_or(Value::None, Decimal::into_value)
+        }
+        ColumnType::Boolean => Value::Bool(infer::without_commas(trimmed).eq_ignore_ascii_case("true")),
+        ColumnType::Date => infer::parse_date(trimmed).map_or(Value::None, crate::dates::date),
+        ColumnType::DateTime => infer::parse_datetime(trimmed)
+            .map_or(Value::None, |(at, zoned)| crate::dates::datetime(at, zoned)),
+        ColumnType::Text | ColumnType::TimeDelta => Value::from(text.as_ref()),
+    }
+}
+
+/// `adapter.load_seed_rows(relation, agate_table, config)`: loads the rows and returns the SQL that shows it.
+pub(crate) fn load(running: &Running<'_>, args: Args) -> Result<Value> {
+    const METHOD: &str = "load_seed_rows";
+    let [relation, table, config] = args.bind(METHOD, ["relation", "agate_table", "config?"])?;
+    let relation = relation_argument(relation.as_ref(), METHOD, "relation")?;
+    let table = table
+        .as_ref()
+        .and_then(AgateTable::from_value)
+        .ok_or_else(|| Error::type_error("load_seed_rows() expects the table of a seed"))?;
+    let config = config.as_ref().and_then(Value::as_dict);
+    let fast = config.and_then(|c| c.get("fast")).is_none_or(|f| f.is_true());
+    match table.seed().filter(|seed| seed.plain && fast) {
+        Some(seed) => {
+            running.connection.load_csv(&relation, &seed.path, seed.delimiter, &seed.seed_columns())?;
+            let path = seed.path.to_string_lossy().replace('\'', "''");
+            let delimiter = char::from(seed.delimiter).to_string().replace('\'', "''");
+            Ok(Value::from(format!(
+                "copy {relation} from '{path}' (format csv, header true, delimiter '{delimiter}')"
+            )))
+        }
+        None => {
+            running.connection.load_table(&relation, &table.to_table()?)?;
+            let names: Vec<String> = table.names.iter().map(|n| crate::jinja_adapter::quote(n)).collect();
+            let marks = vec!["?"; names.len()].join(", ");
+            Ok(Value::from(format!("insert into {relation} ({}) values ({marks})", names.join(", "))))
+        }
+    }
+}
+
+/// The place of a problem in the file.
+fn place(path: &Path, shown: &str, line: Option<u64>) -> Span {
+    // The whole file is read only to show one line of it, when there is an error to show.
+    let text =
+        std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let file = SourceFile::new(shown, text);
+    match line.and_then(|l| u32::try_from(l).ok()) {
+        Some(line) => Span::at(file, line, 0),
+        None => Span::whole(file),
+    }
+}
