@@ -65,12 +65,21 @@ pub struct ErrorData {
     pub hint: Option<String>,
     /// A whole diagnostic, where one was made already.
     pub diagnostic: Option<Diagnostic>,
+    /// Not an error but `return()` on its way to the macro that it leaves.
+    pub(crate) returning: bool,
 }
 
 impl Error {
     /// An error of a kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(ErrorData { kind, message: message.into(), frames: Vec::new(), hint: None, diagnostic: None }))
+        Error(Box::new(ErrorData {
+            kind,
+            message: message.into(),
+            frames: Vec::new(),
+            hint: None,
+            diagnostic: None,
+            returning: false,
+        }))
     }
 
     /// TypeError
@@ -104,10 +113,81 @@ impl Error {
         self
     }
 
+    /// Says where it is, if that is not known yet: a level of the call stack without a name.
+    pub fn with_place(mut self, file: &Arc<SourceFile>, line: u32, column: u32) -> Self {
+        if self.0.frames.is_empty() {
+            self = self.with_frame("", file, line, column);
+        }
+        self
+    }
+
     /// Adds a level of the call stack, outermost last.
-    pub fn with_frame(mut self, name: impl Into<Arc<str>>, file: &Arc<SourceFile>, line: u32, column: u32) -> Self {
+    pub fn with_frame(
+        mut self,
+        name: impl Into<Arc<str>>,
+        file: &Arc<SourceFile>,
+        line: u32,
+        column: u32,
+    ) -> Self {
         self.0.frames.push(Frame { name: name.into(), span: Some(Span::at(file.clone(), line, column)) });
         self
+    }
+}
+
+impl ErrorKind {
+    /// The code of diagnostics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Syntax => "K0301",
+            Self::Undefined => "K0401",
+            Self::Type => "K0402",
+            Self::Value => "K0403",
+            Self::Key | Self::Index | Self::Attribute => "K0404",
+            Self::ZeroDivision | Self::Overflow => "K0405",
+            Self::Recursion => "K0406",
+            Self::Compilation | Self::Parsing => "K0407",
+            Self::Database => "K0801",
+            Self::Runtime => "K0408",
+        }
+    }
+}
+
+impl Error {
+    /// The diagnostic of this error. `heading` is dbt's name of the kind (`Compilation Error`), `node` the node that
+    /// was rendered (`model customers (models/customers.sql)`).
+    pub fn to_diagnostic(&self, heading: &'static str, node: Option<&str>) -> Diagnostic {
+        let data = &*self.0;
+        if let Some(known) = &data.diagnostic {
+            let mut known = known.clone();
+            known.node = known.node.or_else(|| node.map(Into::into));
+            known.span = known.span.or_else(|| data.frames.iter().find_map(|frame| frame.span.clone()));
+            return known;
+        }
+        let mut message = data.message.clone();
+        let first = data.frames.iter().find_map(|frame| frame.span.clone());
+        if data.kind == ErrorKind::Syntax
+            && let Some(position) = first.as_ref().and_then(|span| span.position)
+        {
+            message.push_str(&format!("\n  line {}", position.line));
+        }
+        if data.frames.len() > 1 {
+            message.push('\n');
+            for (level, frame) in data.frames.iter().enumerate() {
+                let name = match (&*frame.name, node) {
+                    ("", Some(node)) => node.split(" (").next().unwrap_or(node),
+                    ("", None) => "the template",
+                    (name, _) => name,
+                };
+                let place = frame.span.as_ref().map(|span| format!(" ({span})")).unwrap_or_default();
+                let verb = if level == 0 { "in" } else { "called by" };
+                message.push_str(&format!("\n> {verb} {name}{place}"));
+            }
+        }
+        let mut diagnostic = Diagnostic::error(data.kind.code(), heading, message);
+        diagnostic.span = first;
+        diagnostic.hint = data.hint.clone();
+        diagnostic.node = node.map(Into::into);
+        diagnostic
     }
 }
 

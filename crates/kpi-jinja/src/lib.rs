@@ -3,13 +3,16 @@
 //! Knows no SQL and no database. A file is cut into [`Block`]s; macros go into a [`MacroTable`] shared by
 //! all nodes; an [`Interp`] renders a [`Template`] against a [`Context`] (what the names of one node mean).
 
+mod analysis;
 mod args;
 mod blocks;
 mod env;
 mod error;
+mod eval;
 mod interp;
 mod object;
 pub mod python;
+mod syntax;
 mod value;
 
 pub use args::Args;

@@ -260,3 +260,10 @@ impl FromIterator<Value> for Value {
         Self::list(items)
     }
 }
+
+impl Default for Value {
+    /// `None`
+    fn default() -> Self {
+        Self::None
+    }
+}
