@@ -1,11 +1,19 @@
-//! Loads the project of a folder and prints what was found, or what is wrong with it.
+//! Loads the project of a folder and prints what was found, or what is wrong with it:
+//! `show_project [--target NAME] [--profile NAME] [FOLDER]`.
 
 use kpi_project::{LoadOptions, Project};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options =
-        LoadOptions { project_dir: std::env::args().nth(1).map(Into::into), ..LoadOptions::default() };
+    let mut options = LoadOptions::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--target" => options.target = arguments.next(),
+            "--profile" => options.profile = arguments.next(),
+            _ => options.project_dir = Some(argument.into()),
+        }
+    }
     let begin = std::time::Instant::now();
     match Project::load(&options) {
         Ok(project) => {

@@ -157,6 +157,31 @@ fn clean(path: &Path) -> PathBuf {
     out
 }
 
+/// Packages that are always there.
+const BUILT_IN: [&str; 2] = ["dbt", "dbt_duckdb"];
+
+fn not_unique(config: &ProjectConfig, other: Option<&ProjectConfig>) -> Diagnostic {
+    let mut error = Diagnostic::error(
+        "K0224",
+        "Compilation Error",
+        format!(
+            "dbt found more than one package with the name \"{}\" included in this project. Package names must be \
+             unique in a project. Please rename one of these packages.",
+            config.name
+        ),
+    );
+    if let Some(file) = config.file.clone() {
+        error = error.with_span(Span::whole(file));
+    }
+    match other {
+        Some(other) => match other.file.clone() {
+            Some(file) => error.with_related(Span::whole(file), "the other one"),
+            None => error,
+        },
+        None => error.with_hint("the built-in macros have this name: choose another one"),
+    }
+}
+
 /// Settings and target.
 struct Head {
     target: TargetSettings,
@@ -234,6 +259,9 @@ impl<'a> Loader<'a> {
         let reading =
             Reading { renderer: &renderer, check_version: self.options.version_check, native: is_native };
         let mut config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
+        if BUILT_IN.contains(&&*config.name) {
+            return Err(not_unique(&config, None));
+        }
         self.apply_overrides(&mut config);
         let selectors = self.selectors(native_selectors.map(|node| (file, node)), &renderer)?;
         let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
@@ -388,23 +416,11 @@ impl<'a> Loader<'a> {
 
     fn add_package(&self, packages: &mut Vec<Settled>, settled: Settled) -> Result<(), Diagnostic> {
         let name = &settled.config.name;
-        let place = |config: &ProjectConfig| config.file.clone().map(Span::whole);
+        if BUILT_IN.contains(&&**name) {
+            return Err(not_unique(&settled.config, None));
+        }
         if let Some(other) = packages.iter().find(|p| p.config.name == *name) {
-            let mut error = Diagnostic::error(
-                "K0224",
-                "Compilation Error",
-                format!(
-                    "dbt found more than one package with the name \"{name}\" included in this project. Package names \
-                     must be unique in a project. Please rename one of these packages."
-                ),
-            );
-            if let Some(span) = place(&settled.config) {
-                error = error.with_span(span);
-            }
-            if let Some(span) = place(&other.config) {
-                error = error.with_related(span, "the other one");
-            }
-            return Err(error);
+            return Err(not_unique(&settled.config, Some(&other.config)));
         }
         packages.push(settled);
         Ok(())

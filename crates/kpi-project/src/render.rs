@@ -97,7 +97,10 @@ impl Renderer {
         let mut interp = Interp::new(self.environment.clone(), self.names.clone());
         let json = Template::parse(&snippet, text, line)
             .and_then(|template| interp.render_native(&template))
-            .and_then(|value| value.to_json())
+            .and_then(|value| match &value {
+                kpi_jinja::Value::Undefined(undefined) => Err(undefined.error()),
+                _ => value.to_json(),
+            })
             .map_err(|error| {
                 let (code, kind) = match error.kind() {
                     ErrorKind::Syntax => ("K0301", "Compilation Error"),

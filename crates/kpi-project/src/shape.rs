@@ -162,10 +162,20 @@ impl Object {
 
     fn check_at(&self, node: &Node, path: &mut Vec<String>) -> Result<(), Misfit> {
         let Some(entries) = node.as_map() else {
-            return Err(misfit(node, path, format!("{} is not of type 'object'", shown(node))));
+            let mut error = misfit(node, path, format!("{} is not of type 'object'", shown(node)));
+            error.hint = Some(type_hint(node, "object"));
+            return Err(error);
         };
         if let Some(missing) = self.required.iter().find(|name| node.get(name).is_none()) {
-            return Err(misfit(node, path, format!("'{missing}' is a required property")));
+            let mut error = misfit(node, path, format!("'{missing}' is a required property"));
+            let keys = entries.iter().filter_map(|(key, _)| key.as_str());
+            let unknown = keys.filter(|key| !self.fields.iter().any(|(field, _)| *field == &***key));
+            let meant = unknown.map(|key| &**key).find(|key| did_you_mean(key, [*missing]).is_some());
+            error.hint = Some(match meant {
+                Some(key) => format!("did you mean '{missing}' instead of '{key}'?"),
+                None => format!("add `{missing}: ...`"),
+            });
+            return Err(error);
         }
         for (key, value) in entries {
             let name = key.as_str().map(|s| &**s);
@@ -191,6 +201,23 @@ impl Object {
         }
         Ok(())
     }
+}
+
+/// How to write a value of the type.
+fn type_hint(node: &Node, wanted: &str) -> String {
+    if node.is_null() {
+        return "give it a value, or remove the key".to_owned();
+    }
+    match wanted {
+        "string" if matches!(node.value, Value::List(_) | Value::Map(_)) => "write a text here",
+        "string" => "put quotes around it to make it a text",
+        "boolean" => "write true or false, without quotes",
+        "integer" | "number" => "write a number, without quotes",
+        "array" => "write a list: [a, b], or lines that begin with `- `",
+        "object" => "write a mapping: lines of `key: value`, further indented",
+        _ => "remove the value",
+    }
+    .to_owned()
 }
 
 /// `did you mean 'x'?`

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 const KIND: &str = "Runtime Error";
 
+const PROFILE_HINT: &str = "a profile has `target:` and `outputs:`, with one entry for each target";
+
 /// The types of targets that this program knows.
 const KNOWN_TYPES: [&str; 2] = ["duckdb", "snowflake"];
 
@@ -105,11 +107,13 @@ pub(crate) fn of_profiles(
     let document = crate::yaml::parse(&file)?;
     let Some(root_node) = document.filter(|node| !node.is_null()) else {
         return Err(Diagnostic::error("K0213", KIND, format!("The profiles.yml file at {shown} is empty"))
-            .with_span(Span::whole(file)));
+            .with_span(Span::whole(file))
+            .with_hint(PROFILE_HINT));
     };
     let Some(entries) = root_node.as_map() else {
         return Err(Diagnostic::error("K0213", KIND, format!("{shown} does not parse to a dictionary"))
-            .with_span(root_node.span(&file)));
+            .with_span(root_node.span(&file))
+            .with_hint(PROFILE_HINT));
     };
     let Some((_, profile)) = entries.iter().find(|(key, _)| key.key_text() == profile_name) else {
         let names: Vec<String> =
@@ -240,15 +244,13 @@ fn read_target(
     let threads = match (options.threads, output.get("threads")) {
         (Some(threads), _) => threads,
         (None, None) => 1,
-        (None, Some(node)) => {
-            match node.value {
-                Value::Int(threads) if threads >= 1 => usize::try_from(threads).unwrap_or(1),
-                _ => {
-                    return Err(at(node, format!("threads of {whose} must be a whole number of at least 1, not {}", crate::shape::shown(node)))
-                    .with_hint("a number from the environment needs a filter: \"{{ env_var('THREADS') | as_number }}\""));
-                }
+        (None, Some(node)) => match node.value {
+            Value::Int(threads) if threads >= 1 => usize::try_from(threads).unwrap_or(1),
+            _ => {
+                return Err(at(node, format!("threads of {whose} must be a whole number of at least 1, not {}", crate::shape::shown(node)))
+                    .with_hint("write a number without quotes; one from the environment needs a filter: \"{{ env_var('THREADS') | as_number }}\""));
             }
-        }
+        },
     };
     let mut settings = output.to_json_map();
     if kind == "duckdb" {

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn versions_need_three_numbers() {
-        for text in ["1.0", ">=1", "abc", "01.0.0", ">=1.0.0 ", ""] {
+        for text in ["1.0", "1.2.3.4", ">=1", "abc", "01.0.0", ">=1.0.0 ", ""] {
             assert!(Bound::parse(text).is_none(), "{text:?}");
         }
         assert_eq!(Bound::parse("1.2.3-rc.1+b7").unwrap().shown(), "=1.2.3-rc.1+b7");

@@ -5,7 +5,7 @@ use super::{
     ColumnProperties, ExposureProperties, GroupProperties, MacroProperties, NodeProperties, SourceProperties,
     SourceTableProperties, TestEntry, VersionProperties,
 };
-use crate::shape::shown;
+use crate::shape::{did_you_mean, shown};
 use crate::yaml::{Node, Value};
 use kpi_diagnostics::Diagnostic;
 use rustc_hash::FxHashMap;
@@ -153,11 +153,34 @@ fn check_given_once(entry: &Entry<'_>) -> Result<()> {
     Ok(())
 }
 
+const ACCESS: [&str; 3] = ["private", "protected", "public"];
+
+fn check_access(entry: &Entry<'_>) -> Result<()> {
+    let under_config = entry.node.get("config").and_then(|config| config.get("access"));
+    let Some(access) = entry.node.get("access").or(under_config).filter(|node| !node.is_null()) else {
+        return Ok(());
+    };
+    let word = access.key_text();
+    if ACCESS.contains(&word.as_str()) {
+        return Ok(());
+    }
+    let hint =
+        did_you_mean(&word, ACCESS).unwrap_or_else(|| format!("access is one of: {}", ACCESS.join(", ")));
+    Err(Diagnostic::error(
+        "K0507",
+        "Parsing Error",
+        format!("Node {} has an invalid value ({word}) for the access field", name(entry.node)),
+    )
+    .with_span(access.span(entry.file))
+    .with_hint(hint))
+}
+
 const NODE_KEYS: [&str; 8] =
     ["name", "description", "columns", "config", "data_tests", "tests", "versions", "latest_version"];
 
 pub(super) fn node(entry: &Entry<'_>) -> Result<NodeProperties> {
     check_given_once(entry)?;
+    check_access(entry)?;
     let node = entry.node;
     Ok(NodeProperties {
         name: name(node),

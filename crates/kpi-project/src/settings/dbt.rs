@@ -73,6 +73,7 @@ pub(crate) fn read_dbt_project(
     PROJECT.check(&root).map_err(|misfit| misfit.diagnostic("K0202", KIND, "", file))?;
     let name = check_name(file, &root)?;
     check_version_text(file, &root)?;
+    check_config_version(file, &root)?;
     if let (Some((key, tests)), Some(data_tests)) = (root.entry("tests"), root.get("data_tests"))
         && [tests, data_tests].iter().all(|n| n.as_map().is_some_and(|m| !m.is_empty()))
     {
@@ -205,19 +206,32 @@ fn check_name(file: &Arc<SourceFile>, root: &Node) -> Result<Arc<str>, Diagnosti
 
 /// `1.0`, `1.2.3`, `1.2.3-rc.1+build`
 fn check_version_text(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnostic> {
-    let Some((node, text)) = root.get("version").and_then(|node| Some((node, node.as_str()?))) else {
-        return Ok(());
-    };
-    let two_numbers = text.split_once('.').is_some_and(|(a, b)| {
-        [a, b].iter().all(|n| {
-            *n == "0" || !n.is_empty() && !n.starts_with('0') && n.bytes().all(|c| c.is_ascii_digit())
-        })
-    });
-    if two_numbers || Bound::parse(text).is_some() && text.starts_with(|c: char| c.is_ascii_digit()) {
+    let Some(node) = root.get("version").filter(|node| !node.is_null()) else { return Ok(()) };
+    let text = node.key_text();
+    let number =
+        |n: &str| n == "0" || !n.is_empty() && !n.starts_with('0') && n.bytes().all(|c| c.is_ascii_digit());
+    let two_numbers = text.split_once('.').is_some_and(|(a, b)| number(a) && number(b));
+    // Unlike in a bound, a prerelease needs its hyphen.
+    let plain = text.split(['-', '+']).next().unwrap_or_default();
+    let three_numbers =
+        plain.split('.').count() == 3 && plain.split('.').all(number) && Bound::parse(&text).is_some();
+    if two_numbers || three_numbers {
         return Ok(());
     }
-    Err(error(file, node, format!("at path ['version']: '{text}' is not a version"))
+    Err(error(file, node, format!("at path ['version']: '{text}' is not valid: it is not a version"))
         .with_hint("write a version such as '1.0.0', or leave it out"))
+}
+
+fn check_config_version(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnostic> {
+    match root.get("config-version") {
+        Some(node) if !matches!(node.value, Value::Int(2)) => Err(error(
+            file,
+            node,
+            format!("Got an unexpected project version={}, expected 2", node.key_text()),
+        )
+        .with_hint("write `config-version: 2`, or leave it out")),
+        _ => Ok(()),
+    }
 }
 
 fn check_renamed_paths(
