@@ -117,7 +117,10 @@ mod tests {
 
     #[test]
     fn a_with_inside_a_string_or_a_subquery_does_not_count() {
-        assert!(inject("select 'with' from (with x as (select 1) select * from x)", &one()).starts_with("with __dbt"));
+        assert!(
+            inject("select 'with' from (with x as (select 1) select * from x)", &one())
+                .starts_with("with __dbt")
+        );
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! What a run shares, and the calls that the command line makes.
 
-use kpi_adapter::{Adapter, Table};
+use crate::compile::Compiled;
+use crate::report::Reporter;
+use kpi_adapter::{Adapter, AdapterFacts, NodeConnection, RelationCache, Table};
 use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{Diagnostic, EventSink};
-use kpi_manifest::Manifest;
+use kpi_jinja::{Environment, Value};
+use kpi_manifest::context::Shared;
+use kpi_manifest::{Manifest, NodeId};
 use kpi_project::Project;
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 /// What a run does with each selected node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +59,10 @@ pub struct Options {
     pub cache_selected_only: bool,
     /// Queries are allowed while compiling.
     pub introspect: bool,
-    /// Warnings of tests are failures.
-    pub warn_error: bool,
+    /// Ephemeral parents are put in front of compiled SQL.
+    pub inject_ephemeral_ctes: bool,
+    /// Whether the warning of this event name is an error (`--warn-error`, `--warn-error-options`).
+    pub warning_is_error: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Width of a result line.
     pub printer_width: usize,
     /// `skip_nodes_if_on_run_start_fails`
@@ -99,38 +107,140 @@ pub struct Engine {
     pub options: Options,
     /// Where events go.
     pub sink: Arc<dyn EventSink>,
+    /// What the names of every node mean.
+    pub shared: Arc<Shared>,
+    /// Macros and globals, for run time.
+    pub(crate) environment: Arc<Environment>,
+    /// Facts of the target.
+    pub(crate) facts: Arc<AdapterFacts>,
+    /// Which relations exist.
+    pub(crate) cache: Arc<RelationCache>,
+    /// SQL of this run by node.
+    pub(crate) compiled: Mutex<FxHashMap<NodeId, Arc<Compiled>>>,
+    pub(crate) build_paths: Mutex<FxHashMap<NodeId, Arc<str>>>,
+    pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
+    pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
+    pub(crate) selected: Mutex<Vec<Arc<str>>>,
+    pub(crate) graph: OnceLock<Value>,
 }
 
 impl Engine {
-    /// Runs `task` over `selected` (unique ids). Prints its lines as events; a node that fails is in the summary, not an error.
+    /// An engine over a parsed project.
+    pub fn new(
+        manifest: Arc<Manifest>,
+        project: Arc<Project>,
+        adapter: Arc<dyn Adapter>,
+        shared: Arc<Shared>,
+        options: Options,
+        sink: Arc<dyn EventSink>,
+    ) -> Arc<Self> {
+        let environment = manifest.environment.clone();
+        let facts = Arc::new(AdapterFacts::of(&*adapter).with_project(manifest.root_package.clone()));
+        Arc::new(Self {
+            manifest,
+            project,
+            adapter,
+            options,
+            sink,
+            shared,
+            environment,
+            facts,
+            cache: Arc::new(RelationCache::new()),
+            compiled: Mutex::default(),
+            build_paths: Mutex::default(),
+            rows: Mutex::default(),
+            folders: Mutex::default(),
+            selected: Mutex::default(),
+            graph: OnceLock::new(),
+        })
+    }
+
+    /// Runs `task` over `selected` (unique ids). Prints its lines as events; a node that fails is in the summary, not an
+    /// error.
     ///
     /// # Errors
     /// What keeps a run from starting: no connection, a schema that cannot be made.
     pub fn run(self: &Arc<Self>, task: Task, selected: &[Arc<str>]) -> Result<RunSummary, Diagnostic> {
-        let _ = (task, selected);
-        Ok(RunSummary::default())
+        self.run_task(task, selected)
     }
 
-    /// Compiles (and with `limit` runs) single nodes in order, for `show` and for `compile` of one model.
+    /// Compiles (and with `rows` runs) single nodes in order, for `show` and for `compile` of one model.
     ///
     /// # Errors
     /// The first node that fails.
-    pub fn preview(self: &Arc<Self>, selected: &[Arc<str>], rows: Option<Option<u64>>) -> Result<Vec<Preview>, Diagnostic> {
-        let _ = (selected, rows);
-        Ok(Vec::new())
+    pub fn preview(
+        self: &Arc<Self>,
+        selected: &[Arc<str>],
+        rows: Option<Option<u64>>,
+    ) -> Result<Vec<Preview>, Diagnostic> {
+        self.set_selected(selected);
+        let connection = self.connection("master");
+        let mut previews = Vec::with_capacity(selected.len());
+        for id in selected {
+            let Some(position) = self.manifest.node_ids.get(id).copied() else { continue };
+            let node = &self.manifest.nodes[position.0 as usize];
+            let task = match rows {
+                Some(limit) => Task::Show { limit },
+                None => Task::Compile,
+            };
+            let outcome = self.run_previewed(task, position, &connection)?;
+            previews.push(Preview {
+                unique_id: node.unique_id.clone(),
+                name: node.name.clone(),
+                compiled: outcome.compiled.map_or_else(|| node.raw_code.clone(), |c| c.code.clone()),
+                table: outcome.table.unwrap_or_default(),
+            });
+        }
+        connection.close();
+        Ok(previews)
     }
 
-    /// Calls a macro (`name` or `package.name`).
-    ///
-    /// # Errors
-    /// No such macro, or what it raised.
-    pub fn run_operation(self: &Arc<Self>, name: &str, arguments: &Map<String, Json>) -> Result<NodeResult, Diagnostic> {
-        let _ = (name, arguments);
-        Err(Diagnostic::error("K0901", "Runtime Error", "no such macro"))
+    /// A session that is opened when first used.
+    pub(crate) fn connection(&self, name: &str) -> Arc<NodeConnection> {
+        let log = Arc::new(crate::statements::StatementLog { sink: self.sink.clone() });
+        Arc::new(NodeConnection::new(self.adapter.clone(), name, Some(log), !self.facts.disable_transactions))
+    }
+
+    pub(crate) fn reporter(&self) -> Reporter {
+        Reporter { sink: self.sink.clone(), width: self.options.printer_width }
+    }
+
+    pub(crate) fn set_selected(&self, selected: &[Arc<str>]) {
+        *self.selected.lock() = selected.to_vec();
+    }
+
+    /// `selected_resources`
+    pub(crate) fn selected_value(&self) -> Value {
+        Value::list(self.selected.lock().iter().map(|id| Value::from(id.clone())))
+    }
+
+    /// Whether a behaviour flag is on.
+    pub(crate) fn behaviour(&self, flag: &str, default: bool) -> bool {
+        self.options.flags.get(flag).and_then(Json::as_bool).unwrap_or(default)
     }
 
     /// The manifest with the compiled SQL of this run, for artifacts. Takes the engine apart.
     pub fn into_manifest(self: Arc<Self>) -> Arc<Manifest> {
-        self.manifest.clone()
+        let compiled = std::mem::take(&mut *self.compiled.lock());
+        let build_paths = std::mem::take(&mut *self.build_paths.lock());
+        let mut manifest = match Arc::try_unwrap(self) {
+            Ok(engine) => engine.manifest,
+            Err(shared) => shared.manifest.clone(),
+        };
+        if let Some(manifest) = Arc::get_mut(&mut manifest) {
+            for (id, done) in compiled {
+                if let Some(node) = manifest.nodes.get_mut(id.0 as usize) {
+                    node.compiled_code = Some(done.code.clone());
+                    node.compiled_path = done.path.clone();
+                    node.extra_ctes = done.ctes.clone();
+                }
+            }
+            for (id, path) in build_paths {
+                if let Some(node) = manifest.nodes.get_mut(id.0 as usize) {
+                    node.build_path = Some(path);
+                }
+            }
+        }
+        manifest
     }
 }

@@ -2,9 +2,25 @@
 //!
 //! [`Engine`] holds what a run shares; [`Engine::run`] walks the selected part of the graph with a pool of workers.
 
+mod compile;
+mod config_object;
 mod ctes;
 mod engine;
+mod failures;
+mod files;
+mod graph_value;
+mod hooks;
+mod materialization;
+mod node_run;
+mod operation;
+mod plan;
+mod record;
 mod report;
+mod results_store;
+mod run;
 mod scheduler;
+mod scope;
+mod statements;
+mod warehouse;
 
 pub use engine::{Engine, Options, Preview, RunSummary, Task};

@@ -75,7 +75,13 @@ fn representation(node: &Node) -> String {
 }
 
 /// `1 of 5 OK created sql view model main.a ...... [OK in 0.02s]`
-fn fancy(width: usize, place: Option<(usize, usize)>, text: &str, status: &str, seconds: Option<f64>) -> String {
+fn fancy(
+    width: usize,
+    place: Option<(usize, usize)>,
+    text: &str,
+    status: &str,
+    seconds: Option<f64>,
+) -> String {
     let progress = place.map(|(i, n)| format!("{i} of {n} ")).unwrap_or_default();
     let prefix = format!("{progress}{text} ");
     let filled = prefix.chars().count();
@@ -295,7 +301,10 @@ impl Reporter {
         self.emit(
             "MarkSkippedChildren",
             Level::Debug,
-            format!("Marking all children of '{}' to be skipped because of status '{status}'.", node.unique_id),
+            format!(
+                "Marking all children of '{}' to be skipped because of status '{status}'.",
+                node.unique_id
+            ),
             json!({"unique_id": &*node.unique_id, "status": status}),
         );
     }

@@ -177,7 +177,9 @@ pub fn run<W>(
         let work = &work;
         let mut spawned = 0;
         for index in 0..workers {
-            let builder = std::thread::Builder::new().name(format!("worker-{}", index + 1)).stack_size(WORKER_STACK);
+            let builder = std::thread::Builder::new()
+                .name(format!("Thread-{} (worker)", index + 1))
+                .stack_size(WORKER_STACK);
             if builder.spawn_scoped(scope, move || work(index)).is_ok() {
                 spawned += 1;
             }
@@ -203,7 +205,11 @@ mod tests {
         g
     }
 
-    fn record(g: &JobGraph, workers: usize, outcome: impl Fn(u32) -> Outcome + Sync) -> (Vec<(u32, Start)>, Vec<u32>) {
+    fn record(
+        g: &JobGraph,
+        workers: usize,
+        outcome: impl Fn(u32) -> Outcome + Sync,
+    ) -> (Vec<(u32, Start)>, Vec<u32>) {
         let log = Mutex::new(Vec::new());
         let left = run(g, workers, &|| false, &|_| (), &|(), job, start| {
             log.lock().push((job, start));

@@ -24,6 +24,8 @@ pub struct Interp {
     pub(crate) called: IndexSet<Arc<str>, FxBuildHasher>,
     /// Undefined values are lenient: the code of a node while dbt parses, never that of a macro.
     pub(crate) lenient: bool,
+    /// How the undefined values of the node's own code behave; the environment's, unless set.
+    mode: UndefinedMode,
     pub(crate) autoescape: bool,
     /// The value of the `return()` that is on its way.
     pub(crate) returned: Value,
@@ -40,7 +42,9 @@ impl Interp {
     /// An interpreter for a node.
     pub fn new(env: Arc<Environment>, context: Arc<dyn Context>) -> Self {
         let macros = env.macros.visible(context.package());
+        let mode = env.undefined;
         Self {
+            mode,
             env,
             context,
             macros,
@@ -56,6 +60,12 @@ impl Interp {
             stack_start: 0,
             stack_budget: crate::eval::call::STACK_BUDGET,
         }
+    }
+
+    /// With undefined values of another kind: the macros of a parse serve the run too.
+    pub fn with_undefined(mut self, mode: UndefinedMode) -> Self {
+        self.mode = mode;
+        self
     }
 
     /// Renders a template to text.
@@ -100,7 +110,7 @@ impl Interp {
 
     fn render_root(&mut self, template: &Template, native: bool) -> Result<Out> {
         let function = &template.0.root;
-        let lenient = self.env.undefined == UndefinedMode::Lenient;
+        let lenient = self.mode == UndefinedMode::Lenient;
         let lenient = std::mem::replace(&mut self.lenient, lenient);
         let outer_pos = std::mem::take(&mut self.pos);
         let base = self.stack.len();

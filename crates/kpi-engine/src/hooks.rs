@@ -1,0 +1,166 @@
+//! `on-run-start` and `on-run-end`.
+
+use crate::engine::Engine;
+use crate::scope::NodeScope;
+use chrono::Utc;
+use kpi_adapter::NodeConnection;
+use kpi_artifacts::{NodeResult, NodeStatus, Timing};
+use kpi_diagnostics::Diagnostic;
+use kpi_jinja::Value;
+use kpi_manifest::{Node, NodeId, ResourceType};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Engine {
+    /// The hooks of a kind: installed packages' first, the project's own last, each in the order of the file.
+    fn hooks_of(&self, kind: &str) -> Vec<NodeId> {
+        let mut found: Vec<(bool, Arc<str>, usize, NodeId)> = self
+            .manifest
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| {
+                n.resource_type == ResourceType::Operation && n.tags.iter().any(|t| **t == *kind)
+            })
+            .map(|(i, n)| {
+                let own = n.package_name == self.manifest.root_package;
+                (own, n.package_name.clone(), n.hook_index.unwrap_or(0), NodeId(i as u32))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, _, _, id)| id).collect()
+    }
+
+    /// Runs the hooks of a kind one after the other; after the first that fails the others are skipped.
+    /// Returns whether all passed.
+    ///
+    /// # Errors
+    /// A hook that does not compile: the run does not start, as with dbt.
+    pub(crate) fn run_hooks(
+        self: &Arc<Self>,
+        kind: &'static str,
+        master: &Arc<NodeConnection>,
+        results: &mut Vec<NodeResult>,
+        extra: Vec<(&'static str, Value)>,
+    ) -> Result<bool, Diagnostic> {
+        let hooks = self.hooks_of(kind);
+        if hooks.is_empty() {
+            return Ok(true);
+        }
+        let reporter = self.reporter();
+        if kind == "on-run-end" {
+            reporter.blank();
+        }
+        let mut passed = true;
+        for (i, id) in hooks.iter().enumerate() {
+            let node = &self.manifest.nodes[id.0 as usize];
+            let name = format!("{}.{kind}.{i}", node.package_name);
+            let place = (i + 1, hooks.len());
+            if !passed {
+                reporter.hook_ended(node, &name, place, "skipped", 0.0);
+                results.push(result(
+                    node,
+                    NodeStatus::Skipped,
+                    format!("{name} skipped"),
+                    0.0,
+                    Vec::new(),
+                    1,
+                ));
+                continue;
+            }
+            master.assign(node.unique_id.clone(), self.query_comment(Some(*id), master));
+            let mut scope = NodeScope::new(self, Some(*id), node.package_name.clone(), master.clone());
+            scope.extra = extra.clone();
+            let scope = Arc::new(scope);
+            let clock = Instant::now();
+            let started = Utc::now();
+            let compiled = self.compile(&scope, 0).map_err(|e| self.diagnostic(node, &e))?;
+            let between = Utc::now();
+            reporter.hook_started(node, &name, place);
+            let sql = compiled.code.trim();
+            let outcome = if sql.is_empty() {
+                Ok(())
+            } else {
+                master.execute(sql, false, kpi_adapter::Fetch::No).and_then(|_| master.commit())
+            };
+            let seconds = clock.elapsed().as_secs_f64();
+            let (status, message) = match outcome {
+                Ok(()) => (NodeStatus::Success, format!("{name} passed")),
+                Err(error) => {
+                    passed = false;
+                    (NodeStatus::Error, format!("{name} failed, error:\n {error}"))
+                }
+            };
+            let timing = [("compile", started, between), ("execute", between, Utc::now())]
+                .map(|(name, a, b)| Timing {
+                    name: name.to_owned(),
+                    started_at: Some(a),
+                    completed_at: Some(b),
+                })
+                .to_vec();
+            reporter.hook_ended(node, &name, place, status.as_str(), seconds);
+            results.push(result(
+                node,
+                status,
+                message,
+                seconds,
+                timing,
+                i64::from(status != NodeStatus::Success),
+            ));
+        }
+        if kind == "on-run-start" {
+            reporter.blank();
+        }
+        Ok(passed)
+    }
+
+    /// What `on-run-end` hooks see of the run: `results`, `schemas`, `database_schemas`.
+    pub(crate) fn end_hook_names(&self, results: &[NodeResult]) -> Vec<(&'static str, Value)> {
+        let mut schemas: Vec<Value> = Vec::new();
+        let mut pairs: Vec<Value> = Vec::new();
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut seen_schema = rustc_hash::FxHashSet::default();
+        let mut values = Vec::with_capacity(results.len());
+        for result in results {
+            let Some(node) = self.manifest.node(&result.unique_id) else { continue };
+            if result.thread_id == "main" && result.status != NodeStatus::Error {
+                continue;
+            }
+            if node.is_relational()
+                && !matches!(result.status, NodeStatus::Error | NodeStatus::Fail | NodeStatus::Skipped)
+            {
+                if seen.insert((node.database.clone(), node.schema.clone())) {
+                    let database = node.database.clone().map_or(Value::None, Value::from);
+                    pairs.push(Value::tuple([database, Value::from(node.schema.clone())]));
+                }
+                if seen_schema.insert(node.schema.clone()) {
+                    schemas.push(Value::from(node.schema.clone()));
+                }
+            }
+            values.push(self.result_value(node, result));
+        }
+        vec![
+            ("results", Value::list(values)),
+            ("schemas", Value::list(schemas)),
+            ("database_schemas", Value::list(pairs)),
+        ]
+    }
+}
+
+fn result(
+    node: &Node,
+    status: NodeStatus,
+    message: String,
+    seconds: f64,
+    timing: Vec<Timing>,
+    failures: i64,
+) -> NodeResult {
+    let mut result = NodeResult::new(&*node.unique_id, status);
+    result.timing = timing;
+    result.thread_id = "main".to_owned();
+    result.execution_time = seconds;
+    result.message = Some(message);
+    result.failures = Some(failures);
+    result.compiled = Some(true);
+    result
+}

@@ -1,0 +1,309 @@
+//! One node: compile, then build it by its materialization or judge its test.
+
+use crate::compile::Compiled;
+use crate::engine::{Engine, Task};
+use crate::materialization;
+use crate::scope::NodeScope;
+use chrono::{DateTime, Utc};
+use kpi_adapter::{AgateTable, NodeConnection, Relation, ResponseObject, Table};
+use kpi_artifacts::NodeStatus;
+use kpi_jinja::{Args, Error, Result, Value};
+use kpi_manifest::{Node, NodeId, ResourceType};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+/// What came of a node, before it becomes a line and a result.
+pub(crate) struct Outcome {
+    pub status: NodeStatus,
+    pub message: Option<String>,
+    pub failures: Option<i64>,
+    pub response: Map<String, Json>,
+    pub rows: Option<i64>,
+    pub compiled: Option<Arc<Compiled>>,
+    pub compile_time: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub execute_time: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub table: Option<Table>,
+    /// The error as a diagnostic, where the node is the whole command.
+    pub error: Option<kpi_diagnostics::Diagnostic>,
+}
+
+impl Outcome {
+    fn of(status: NodeStatus) -> Self {
+        Self {
+            status,
+            message: None,
+            failures: None,
+            response: Map::new(),
+            rows: None,
+            compiled: None,
+            compile_time: None,
+            execute_time: None,
+            table: None,
+            error: None,
+        }
+    }
+}
+
+impl Engine {
+    /// Compiles and, as the task says, runs the node. Never fails: an error is an outcome.
+    pub(crate) fn run_node(
+        self: &Arc<Self>,
+        task: Task,
+        id: NodeId,
+        connection: &Arc<NodeConnection>,
+        on_execute: impl FnOnce(),
+    ) -> Outcome {
+        let node = &self.manifest.nodes[id.0 as usize];
+        connection.assign(node.unique_id.clone(), self.query_comment(Some(id), connection));
+        let scope = self.scope_for(id, connection.clone());
+        let started = Utc::now();
+        let compiled = match node.resource_type {
+            // A seed has no SQL; its "compile" is the reading of the file, which the materialization does.
+            ResourceType::Seed => Ok(None),
+            _ => self.compile(&scope, 0).map(Some),
+        };
+        let compile_time = Some((started, Utc::now()));
+        let mut outcome = match compiled {
+            Err(error) => self.failed(node, &error),
+            Ok(compiled) => {
+                let mut outcome = if task == Task::Compile || node.is_ephemeral() {
+                    Outcome::of(NodeStatus::Success)
+                } else {
+                    on_execute();
+                    let started = Utc::now();
+                    let mut outcome = match self.execute(task, node, &scope) {
+                        Ok(outcome) => outcome,
+                        Err(error) => self.failed(node, &error),
+                    };
+                    outcome.execute_time = Some((started, Utc::now()));
+                    outcome
+                };
+                outcome.compiled = compiled;
+                outcome
+            }
+        };
+        outcome.compile_time = compile_time;
+        if let Err(error) = connection.rollback()
+            && outcome.status != NodeStatus::Error
+        {
+            outcome = Outcome { status: NodeStatus::Error, message: Some(error.message), ..outcome };
+        }
+        outcome
+    }
+
+    fn failed(&self, node: &Node, error: &Error) -> Outcome {
+        let mut outcome = Outcome::of(NodeStatus::Error);
+        outcome.message = Some(self.error_text(node, error));
+        outcome.error = Some(self.diagnostic(node, error));
+        outcome
+    }
+
+    fn execute(self: &Arc<Self>, task: Task, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
+        if let Task::Show { limit } = task {
+            return self.show(node, scope, limit);
+        }
+        match node.resource_type {
+            ResourceType::Test => self.execute_test(node, scope),
+            ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
+                self.execute_relation(node, scope)
+            }
+            _ => Ok(Outcome::of(NodeStatus::Success)),
+        }
+    }
+
+    fn materialize(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Value> {
+        let materialized = node.config.materialized();
+        let Some(definition) = materialization::find(
+            &self.environment.macros,
+            &materialized,
+            self.behaviour("require_explicit_package_overrides_for_builtin_materializations", true),
+        ) else {
+            return Err(Error::compilation(format!(
+                "No materialization '{materialized}' was found for adapter {}! (searched types 'default' and '{}')",
+                self.adapter.type_name(),
+                self.adapter.type_name()
+            )));
+        };
+        if let Some(languages) = &definition.supported_languages
+            && !languages.iter().any(|l| **l == *node.language)
+        {
+            let list: Vec<String> = languages.iter().map(|l| format!("'{l}'")).collect();
+            return Err(Error::compilation(format!(
+                "Materialization \"{}\" only supports languages [{}]; got \"{}\"",
+                definition.name,
+                list.join(", "),
+                node.language
+            )));
+        }
+        let definition = definition.clone();
+        let mut interp = scope.interp();
+        interp.call_macro(&definition, Args::default())
+    }
+
+    /// A model, seed or snapshot: its materialization builds the relation and says which relations there are now.
+    fn execute_relation(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
+        let value = self.materialize(node, scope)?;
+        for relation in relations_of(&value, &node.config.materialized())? {
+            self.cache.add(relation);
+        }
+        let Some(main) = scope.results.main() else {
+            return Err(Error::new(
+                kpi_jinja::ErrorKind::Runtime,
+                "main is not being called during running model",
+            ));
+        };
+        let mut outcome = Outcome::of(NodeStatus::Success);
+        outcome.message = Some(main.response.to_string());
+        if let Some(response) = main.response.downcast_ref::<ResponseObject>().map(|r| &r.0) {
+            outcome.rows = response.rows_affected;
+            outcome.response = response.to_json();
+        }
+        Ok(outcome)
+    }
+
+    /// A data test: its materialization counts the failing rows and says whether to warn or to fail.
+    fn execute_test(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
+        self.materialize(node, scope)?;
+        let Some(main) = scope.results.main() else {
+            return Err(Error::new(kpi_jinja::ErrorKind::Runtime, "the test did not run a statement 'main'"));
+        };
+        let table = match AgateTable::from_value(&main.table) {
+            Some(table) => table.to_table()?,
+            None => Table::default(),
+        };
+        if table.rows.len() != 1 || table.columns.len() != 3 {
+            return Err(Error::new(
+                kpi_jinja::ErrorKind::Runtime,
+                format!(
+                    "the test's query must return 1 row of 3 columns, but returned {} row{} of {} columns",
+                    table.rows.len(),
+                    if table.rows.len() == 1 { "" } else { "s" },
+                    table.columns.len()
+                ),
+            ));
+        }
+        let cell = |name: &str| {
+            let at = table.columns.iter().position(|c| c.eq_ignore_ascii_case(name))?;
+            table.rows.first()?.get(at).cloned()
+        };
+        let failures = cell("failures").as_ref().and_then(number).ok_or_else(|| {
+            Error::new(
+                kpi_jinja::ErrorKind::Runtime,
+                "the test's fail_calc must give a whole number, but gave NULL or something else",
+            )
+            .with_hint("wrap fail_calc in coalesce(..., 0)")
+        })?;
+        let verdict = |name: &str| cell(name).is_some_and(|c| truth(&c));
+        let (should_warn, should_error) = (verdict("should_warn"), verdict("should_error"));
+        let severity =
+            node.config.get("severity").and_then(|v| v.as_str().map(str::to_uppercase)).unwrap_or_default();
+        let condition = |key: &str| {
+            node.config
+                .get(key)
+                .and_then(|v| v.as_str().map(str::to_owned))
+                .unwrap_or_else(|| "!= 0".to_owned())
+        };
+        let results = crate::report::pluralize(failures.unsigned_abs() as usize, "result");
+        let mut outcome = Outcome::of(NodeStatus::Pass);
+        outcome.failures = Some(0);
+        if severity == "ERROR" && should_error {
+            outcome.status = NodeStatus::Fail;
+            outcome.message = Some(format!("Got {results}, configured to fail if {}", condition("error_if")));
+            outcome.failures = Some(failures);
+        } else if should_warn {
+            outcome.failures = Some(failures);
+            if (self.options.warning_is_error)("LogTestResult") {
+                outcome.status = NodeStatus::Fail;
+                outcome.message =
+                    Some(format!("Got {results}, configured to fail if {}", condition("warn_if")));
+            } else {
+                outcome.status = NodeStatus::Warn;
+                outcome.message =
+                    Some(format!("Got {results}, configured to warn if {}", condition("warn_if")));
+            }
+        }
+        if let Some(response) = main.response.downcast_ref::<ResponseObject>().map(|r| &r.0) {
+            outcome.response = response.to_json();
+        }
+        Ok(outcome)
+    }
+
+    /// The first rows of a node.
+    fn show(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>, limit: Option<u64>) -> Result<Outcome> {
+        let mut interp = scope.interp();
+        let sql = if node.resource_type == ResourceType::Seed {
+            format!("select * from {}", node.relation())
+        } else {
+            scope.compiled.lock().as_deref().unwrap_or_default().to_owned()
+        };
+        let header = node.config.get("sql_header").map(|h| Value::from_json(&h)).unwrap_or(Value::None);
+        let limit = limit.map_or(Value::None, Value::from);
+        let sql = interp.call_named("get_show_sql", Args::of([Value::from(sql), header, limit]))?.to_string();
+        let result = scope.connection.execute(&sql, false, kpi_adapter::Fetch::All)?;
+        let mut outcome = Outcome::of(NodeStatus::Success);
+        outcome.response = result.response.to_json();
+        outcome.message = Some(result.response.message);
+        outcome.table = Some(result.table);
+        Ok(outcome)
+    }
+}
+
+fn number(cell: &kpi_adapter::Cell) -> Option<i64> {
+    use kpi_adapter::Cell;
+    match cell {
+        Cell::Int(n) => i64::try_from(*n).ok(),
+        Cell::Bool(b) => Some(i64::from(*b)),
+        Cell::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Some(*f as i64),
+        Cell::Decimal(text) => {
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            if fraction.bytes().all(|b| b == b'0') { whole.parse().ok() } else { None }
+        }
+        Cell::Str(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn truth(cell: &kpi_adapter::Cell) -> bool {
+    use kpi_adapter::Cell;
+    match cell {
+        Cell::Bool(b) => *b,
+        Cell::Int(n) => *n != 0,
+        Cell::Str(text) => matches!(text.to_lowercase().as_str(), "t" | "true" | "y" | "yes" | "on" | "1"),
+        _ => false,
+    }
+}
+
+/// What a materialization returned: `{'relations': [...]}`.
+fn relations_of(value: &Value, materialized: &str) -> Result<Vec<Relation>> {
+    let Some(dict) = value.as_dict() else {
+        if value.as_str().is_some() {
+            return Err(Error::compilation(format!(
+                "The materialization (\"{materialized}\") did not explicitly return a list of relations to add to the cache."
+            )));
+        }
+        return Err(Error::compilation(format!(
+            "Invalid return value from materialization, expected a dict with key \"relations\", got: {value}"
+        )));
+    };
+    let Some(relations) = dict.get("relations") else {
+        return Err(Error::compilation(format!(
+            "Invalid return value from materialization, \"relations\" not found, got keys: {}",
+            Value::list(dict.keys())
+        )));
+    };
+    let Some(list) = relations.as_list() else {
+        return Err(Error::compilation(format!(
+            "Invalid return value from materialization, \"relations\" not a list, got: {relations}"
+        )));
+    };
+    list.snapshot()
+        .into_iter()
+        .map(|item| {
+            Relation::from_value(&item).map(|r| (*r).clone()).ok_or_else(|| {
+                Error::compilation(format!(
+                    "Invalid return value from materialization, \"relations\" contains non-Relation: {item}"
+                ))
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! From a selection to jobs: which nodes run, which only pass on that their parents ended, and what waits for what.
+
+use crate::scheduler::JobGraph;
+use kpi_manifest::{Manifest, NodeId, ResourceType};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// The jobs of a run. Every node of the manifest has a job at its own position, so that an order through unselected
+/// nodes is kept; the jobs of unselected nodes do nothing.
+pub(crate) struct Plan {
+    pub graph: JobGraph,
+    /// Whether the node at a position is selected.
+    pub selected: Vec<bool>,
+    /// How many selected nodes are counted in lines (ephemeral models are not).
+    pub counted: usize,
+}
+
+impl Plan {
+    /// The jobs of the selected nodes. `tests_between`: a node waits for the tests of what it needs (`build`).
+    pub fn new(manifest: &Manifest, selected: &[Arc<str>], tests_between: bool, ordered: bool) -> Self {
+        let n = manifest.nodes.len();
+        let mut is_selected = vec![false; n];
+        for id in selected {
+            if let Some(NodeId(i)) = manifest.node_ids.get(id) {
+                is_selected[*i as usize] = true;
+            }
+        }
+        let counted = (0..n).filter(|i| is_selected[*i] && !manifest.nodes[*i].is_ephemeral()).count();
+        let mut graph = JobGraph::new(n);
+        if ordered {
+            for (child, node) in manifest.nodes.iter().enumerate() {
+                let mut seen = FxHashSet::default();
+                for parent in &node.depends_on_nodes {
+                    if let Some(NodeId(parent)) = manifest.node_ids.get(parent)
+                        && seen.insert(*parent)
+                    {
+                        graph.add_edge(*parent, child as u32);
+                    }
+                }
+            }
+            if tests_between {
+                add_test_edges(manifest, &is_selected, &mut graph);
+            }
+        }
+        Self { graph, selected: is_selected, counted }
+    }
+}
+
+/// Bits by position.
+#[derive(Clone, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn sized(n: usize) -> Self {
+        Self(vec![0; n.div_ceil(64)])
+    }
+    fn set(&mut self, i: usize) {
+        self.0[i / 64] |= 1 << (i % 64);
+    }
+    fn clear(&mut self, i: usize) {
+        self.0[i / 64] &= !(1 << (i % 64));
+    }
+    fn has(&self, i: usize) -> bool {
+        self.0[i / 64] & (1 << (i % 64)) != 0
+    }
+    fn add(&mut self, other: &Bits) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a |= b;
+        }
+    }
+    fn ones(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(block, bits)| {
+            (0..64).filter(move |i| bits & (1u64 << i) != 0).map(move |i| block * 64 + i)
+        })
+    }
+}
+
+/// A node waits for every test all of whose inputs are upstream of it: bad data must not reach what is downstream.
+///
+/// A test of one node is waited for by the node's children. A test of several is waited for by the first nodes, going
+/// down the graph, that have all of them upstream; what is further down waits for those anyway. Following only nodes
+/// that are descendants of all inputs already, no edge can close a cycle.
+fn add_test_edges(manifest: &Manifest, selected: &[bool], graph: &mut JobGraph) {
+    let is_test = |i: usize| manifest.nodes[i].resource_type == ResourceType::Test;
+    // Inputs are nodes or sources; both get a number.
+    let mut children: FxHashMap<&str, Vec<u32>> = FxHashMap::default();
+    for (i, node) in manifest.nodes.iter().enumerate() {
+        if !is_test(i) {
+            for parent in &node.depends_on_nodes {
+                children.entry(parent).or_default().push(i as u32);
+            }
+        }
+    }
+    let mut several: Vec<(u32, Vec<&str>)> = Vec::new();
+    let mut edges = Vec::new();
+    for (i, node) in manifest.nodes.iter().enumerate() {
+        if !is_test(i) || !selected[i] {
+            continue;
+        }
+        let inputs: FxHashSet<&str> = node.depends_on_nodes.iter().map(|s| &**s).collect();
+        match inputs.len() {
+            0 => {}
+            1 => {
+                for input in inputs {
+                    for child in children.get(input).into_iter().flatten() {
+                        edges.push((i as u32, *child));
+                    }
+                }
+            }
+            _ => several.push((i as u32, inputs.into_iter().collect())),
+        }
+    }
+    if !several.is_empty() {
+        edges.extend(edges_of_several(manifest, &several, &children));
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    for (test, child) in edges {
+        graph.add_edge(test, child);
+    }
+}
+
+fn edges_of_several(
+    manifest: &Manifest,
+    tests: &[(u32, Vec<&str>)],
+    children: &FxHashMap<&str, Vec<u32>>,
+) -> Vec<(u32, u32)> {
+    let mut input_number: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut tests_of: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+    for (t, (_, inputs)) in tests.iter().enumerate() {
+        for input in inputs {
+            let next = input_number.len();
+            input_number.entry(input).or_insert(next);
+            tests_of.entry(input).or_default().push(t);
+        }
+    }
+    let needs: Vec<Vec<usize>> =
+        tests.iter().map(|(_, inputs)| inputs.iter().map(|i| input_number[i]).collect()).collect();
+    // Going down in topological order: what is upstream (of the tested inputs), and which tests wait for more.
+    struct Seen {
+        upstream: Bits,
+        awaited: Bits,
+    }
+    let n = manifest.nodes.len();
+    let mut waiting: Vec<u32> = vec![0; n];
+    for list in children.values() {
+        for child in list {
+            waiting[*child as usize] += 1;
+        }
+    }
+    let mut seen: Vec<Option<Seen>> = (0..n).map(|_| None).collect();
+    let mut edges = Vec::new();
+    let mut ready: Vec<&str> = manifest.sources.keys().map(|k| &**k).collect();
+    ready.extend(
+        manifest
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(i, node)| waiting[*i] == 0 && node.resource_type != ResourceType::Test)
+            .map(|(_, node)| &*node.unique_id),
+    );
+    // Parents outside nodes and sources (metrics and the like) are ready at once.
+    ready.extend(
+        children
+            .keys()
+            .filter(|k| !manifest.node_ids.contains_key(**k) && !manifest.sources.contains_key(**k))
+            .copied(),
+    );
+    while let Some(id) = ready.pop() {
+        let own = manifest.node_ids.get(id).and_then(|NodeId(i)| seen[*i as usize].take());
+        let mut below = own.unwrap_or_else(|| Seen {
+            upstream: Bits::sized(input_number.len()),
+            awaited: Bits::sized(tests.len()),
+        });
+        if let Some(number) = input_number.get(id) {
+            below.upstream.set(*number);
+        }
+        for test in tests_of.get(id).into_iter().flatten() {
+            below.awaited.set(*test);
+        }
+        for child in children.get(id).into_iter().flatten() {
+            let c = *child as usize;
+            let state = seen[c].get_or_insert_with(|| Seen {
+                upstream: Bits::sized(input_number.len()),
+                awaited: Bits::sized(tests.len()),
+            });
+            state.upstream.add(&below.upstream);
+            state.awaited.add(&below.awaited);
+            waiting[c] -= 1;
+            if waiting[c] == 0 {
+                let done: Vec<usize> = state
+                    .awaited
+                    .ones()
+                    .filter(|t| needs[*t].iter().all(|input| state.upstream.has(*input)))
+                    .collect();
+                for test in done {
+                    edges.push((tests[test].0, *child));
+                    state.awaited.clear(test);
+                }
+                ready.push(&manifest.nodes[c].unique_id);
+            }
+        }
+    }
+    edges
+}

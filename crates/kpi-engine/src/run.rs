@@ -1,0 +1,308 @@
+//! A run from start to end: schemas, relation cache, hooks, the graph, hooks again.
+
+use crate::engine::{Engine, RunSummary, Task};
+use crate::node_run::Outcome;
+use crate::plan::Plan;
+use crate::report::Life;
+use crate::scheduler::{self, Start};
+use chrono::Utc;
+use kpi_adapter::NodeConnection;
+use kpi_artifacts::{NodeResult, NodeStatus, Timing};
+use kpi_diagnostics::{Diagnostic, Level};
+use kpi_manifest::{Node, NodeId, ResourceType};
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What the workers of a run share.
+struct Shared<'a> {
+    engine: &'a Arc<Engine>,
+    task: Task,
+    plan: &'a Plan,
+    next: AtomicUsize,
+    results: Mutex<Vec<NodeResult>>,
+    failed_fast: AtomicBool,
+    /// Positions of ephemeral models that did not compile, with their error.
+    broken_ephemeral: Mutex<FxHashMap<u32, String>>,
+    groups: FxHashMap<Arc<str>, serde_json::Value>,
+}
+
+impl Engine {
+    /// See [`Engine::run`].
+    pub(crate) fn run_task(
+        self: &Arc<Self>,
+        task: Task,
+        selected: &[Arc<str>],
+    ) -> Result<RunSummary, Diagnostic> {
+        let clock = Instant::now();
+        let plan = Plan::new(&self.manifest, selected, task == Task::Build, task != Task::Test);
+        self.set_selected(selected);
+        self.reporter().concurrency(self.options.threads, &self.options.target_name, plan.counted);
+        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let hooks = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let master = self.connection("master");
+        let mut summary = RunSummary::default();
+        let mut start_failed = false;
+        if builds || self.options.introspect {
+            self.prepare(task, &plan, &master)?;
+        }
+        if hooks {
+            start_failed = !self.run_hooks("on-run-start", &master, &mut summary.results, Vec::new())?;
+        }
+        let shared = Shared {
+            engine: self,
+            task,
+            plan: &plan,
+            next: AtomicUsize::new(0),
+            results: Mutex::new(Vec::with_capacity(plan.counted)),
+            failed_fast: AtomicBool::new(false),
+            broken_ephemeral: Mutex::new(FxHashMap::default()),
+            groups: self.groups(),
+        };
+        if start_failed && self.options.skip_nodes_if_on_run_start_fails {
+            for (i, node) in self.manifest.nodes.iter().enumerate() {
+                if plan.selected[i] && !node.is_ephemeral() {
+                    shared.skip(i as u32, None);
+                }
+            }
+        } else {
+            let left = scheduler::run(
+                &plan.graph,
+                self.options.threads,
+                &|| self.options.interrupted.load(Ordering::Relaxed),
+                &|index| self.connection(&format!("worker-{}", index + 1)),
+                &|connection, job, start| shared.job(connection, job, start),
+            );
+            shared.skip_the_rest(&left);
+        }
+        summary.interrupted = self.options.interrupted.load(Ordering::Relaxed);
+        let mut results = shared.results.into_inner();
+        summary.results.append(&mut results);
+        if hooks && !summary.interrupted {
+            let extra = self.end_hook_names(&summary.results);
+            self.run_hooks("on-run-end", &master, &mut summary.results, extra)?;
+        }
+        master.close();
+        summary.elapsed = clock.elapsed().as_secs_f64();
+        Ok(summary)
+    }
+
+    /// Makes the schemas of what will be built, learns which relations exist, removes what a killed run left.
+    fn prepare(
+        self: &Arc<Self>,
+        task: Task,
+        plan: &Plan,
+        master: &Arc<NodeConnection>,
+    ) -> Result<(), Diagnostic> {
+        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let mut seen = FxHashSet::default();
+        let mut required: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
+        let mut cached: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
+        let mut cached_seen = FxHashSet::default();
+        for (i, node) in self.manifest.nodes.iter().enumerate() {
+            if !node.is_relational() || node.is_ephemeral() {
+                continue;
+            }
+            let key = (node.database.clone(), node.schema.clone());
+            if plan.selected[i] && builds && seen.insert(key.clone()) {
+                required.push(key.clone());
+            }
+            if (plan.selected[i] || !self.options.cache_selected_only) && cached_seen.insert(key.clone()) {
+                cached.push(key);
+            }
+        }
+        master.assign("master", self.query_comment(None, master));
+        self.create_schemas(master, &required)?;
+        if self.options.populate_cache {
+            self.fill_cache(master, &cached)?;
+        }
+        Ok(())
+    }
+
+    /// Group of each node that has one, as structured logs show it.
+    fn groups(&self) -> FxHashMap<Arc<str>, serde_json::Value> {
+        self.manifest
+            .groups
+            .values()
+            .map(|g| (g.name.clone(), serde_json::json!({"name": &*g.name, "owner": g.owner})))
+            .collect()
+    }
+}
+
+impl Shared<'_> {
+    fn node(&self, job: u32) -> &Node {
+        &self.engine.manifest.nodes[job as usize]
+    }
+
+    fn group(&self, node: &Node) -> serde_json::Value {
+        node.group.as_ref().and_then(|g| self.groups.get(g)).cloned().unwrap_or(serde_json::Value::Null)
+    }
+
+    /// One job on a worker.
+    fn job(&self, connection: &mut Arc<NodeConnection>, job: u32, start: Start) -> scheduler::Outcome {
+        if !self.plan.selected[job as usize] {
+            return scheduler::Outcome::Done;
+        }
+        if self.failed_fast.load(Ordering::Relaxed) {
+            return scheduler::Outcome::Stop;
+        }
+        match start {
+            Start::Skip { cause } => {
+                self.skip(job, Some(cause));
+                scheduler::Outcome::Failed
+            }
+            Start::Run => self.run(connection, job),
+        }
+    }
+
+    fn run(&self, connection: &Arc<NodeConnection>, job: u32) -> scheduler::Outcome {
+        let node = self.node(job);
+        let reporter = self.engine.reporter();
+        let counted = !node.is_ephemeral();
+        let place =
+            if counted { (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted) } else { (0, 0) };
+        let mut life = Life { status: "started", started: Some(Utc::now()), finished: None };
+        let clock = Instant::now();
+        reporter.started(node, &life);
+        let lines = counted && self.task != Task::Compile && !matches!(self.task, Task::Show { .. });
+        if lines {
+            reporter.start_line(node, place, &life);
+        }
+        life.status = "compiling";
+        reporter.phase("NodeCompiling", node, &life);
+        let executing = Life { status: "executing", ..life.clone() };
+        let outcome = self.engine.run_node(self.task, NodeId(job), connection, || {
+            reporter.phase("NodeExecuting", node, &executing);
+        });
+        let seconds = clock.elapsed().as_secs_f64();
+        life.status = outcome.status.as_str();
+        life.finished = Some(Utc::now());
+        if lines {
+            let group = self.group(node);
+            reporter.result_line(
+                node,
+                place,
+                &life,
+                outcome.status.as_str(),
+                outcome.message.as_deref(),
+                outcome.rows,
+                outcome.failures,
+                seconds,
+                &group,
+            );
+        }
+        let failed = match outcome.status {
+            NodeStatus::Error => true,
+            NodeStatus::Fail => self.task == Task::Build,
+            _ => false,
+        };
+        let bad = outcome.status.is_failure();
+        if failed {
+            reporter.mark_skipped(node, outcome.status.as_str());
+            if node.is_ephemeral() {
+                self.broken_ephemeral.lock().insert(job, outcome.message.clone().unwrap_or_default());
+            }
+        }
+        let result = self.result(node, outcome, seconds);
+        let as_json = serde_json::to_value(&result).unwrap_or_default();
+        reporter.finished(node, &life, &as_json);
+        if counted {
+            self.results.lock().push(result);
+        }
+        if bad && self.engine.options.fail_fast {
+            self.failed_fast.store(true, Ordering::Relaxed);
+            self.engine.adapter.cancel_all();
+            return scheduler::Outcome::Stop;
+        }
+        if failed { scheduler::Outcome::Failed } else { scheduler::Outcome::Done }
+    }
+
+    fn result(&self, node: &Node, outcome: Outcome, seconds: f64) -> NodeResult {
+        let timing = [("compile", outcome.compile_time), ("execute", outcome.execute_time)]
+            .into_iter()
+            .filter_map(|(name, times)| {
+                times.map(|(started, completed)| Timing {
+                    name: name.to_owned(),
+                    started_at: Some(started),
+                    completed_at: Some(completed),
+                })
+            })
+            .collect();
+        if let Some(table) = outcome.table {
+            self.engine.rows.lock().insert(node.unique_id.clone(), table);
+        }
+        let mut result = NodeResult::new(&*node.unique_id, outcome.status);
+        result.timing = timing;
+        result.thread_id = thread_name();
+        result.execution_time = seconds;
+        result.adapter_response = outcome.response;
+        result.message = outcome.message;
+        result.failures = outcome.failures;
+        result.compiled = (node.resource_type != ResourceType::Seed).then_some(outcome.compiled.is_some());
+        result.compiled_code = outcome.compiled.map(|c| c.code.to_string());
+        result.relation_name = node.relation_name.as_deref().map(str::to_owned);
+        result
+    }
+
+    /// Records that a node did not run because of `cause` (a job that failed), or because nothing should.
+    fn skip(&self, job: u32, cause: Option<u32>) {
+        let node = self.node(job);
+        if node.is_ephemeral() {
+            return;
+        }
+        let place = (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted);
+        let reporter = self.engine.reporter();
+        let life = Life { status: "skipped", started: Some(Utc::now()), finished: None };
+        let broken = cause.and_then(|c| self.broken_ephemeral.lock().get(&c).cloned().map(|m| (c, m)));
+        let mut message = None;
+        match broken {
+            Some((cause, error)) => {
+                let cause = self.node(cause);
+                reporter.skipped_by_ephemeral(node, place, "error");
+                reporter.note("RunResultError", Level::Error, format!("  {error}"));
+                message = Some(format!(
+                    "Compilation Error in {}, caused by compilation error in referenced ephemeral model {}",
+                    node.unique_id, cause.unique_id
+                ));
+            }
+            None => {
+                let group = self.group(node);
+                reporter.skipped(node, place, &life, &group);
+            }
+        }
+        self.results.lock().push(skipped(node, message));
+    }
+
+    /// After a stop: what never started is in the results as skipped.
+    fn skip_the_rest(&self, left: &[u32]) {
+        let message = if self.failed_fast.load(Ordering::Relaxed) {
+            "Skipping due to fail_fast"
+        } else {
+            "Skipping due to keyboard interrupt"
+        };
+        let done: FxHashSet<Arc<str>> =
+            self.results.lock().iter().map(|r| Arc::from(r.unique_id.as_str())).collect();
+        let _ = left;
+        for (i, node) in self.engine.manifest.nodes.iter().enumerate() {
+            if self.plan.selected[i] && !node.is_ephemeral() && !done.contains(&node.unique_id) {
+                self.results.lock().push(skipped(node, Some(message.to_owned())));
+            }
+        }
+    }
+}
+
+/// The result of a node that did not run.
+fn skipped(node: &Node, message: Option<String>) -> NodeResult {
+    let mut result = NodeResult::new(&*node.unique_id, NodeStatus::Skipped);
+    result.thread_id = thread_name();
+    result.message = message;
+    result.compiled = (node.resource_type != ResourceType::Seed).then_some(false);
+    result.relation_name = node.relation_name.as_deref().map(str::to_owned);
+    result
+}
+
+fn thread_name() -> String {
+    std::thread::current().name().unwrap_or("main").to_owned()
+}

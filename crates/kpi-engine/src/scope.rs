@@ -1,0 +1,350 @@
+//! What the names of one node mean at run time: `this`, `ref`, `config`, `adapter`, results of statements...
+
+use crate::config_object::ConfigObject;
+use crate::engine::Engine;
+use crate::results_store::ResultStore;
+use indexmap::IndexSet;
+use kpi_adapter::{AdapterObject, NodeConnection, Relation};
+use kpi_jinja::{Args, Context, Error, Interp, Result, Template, UndefinedMode, Value, function};
+use kpi_manifest::context;
+use kpi_manifest::{Node, NodeId, RefCall, ResourceType};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Names of this context, besides those that every context has.
+const NAMES: &[&str] = &[
+    "adapter",
+    "adapter_macro",
+    "builtins",
+    "compiled_code",
+    "config",
+    "context_macro_stack",
+    "database",
+    "defer_relation",
+    "execute",
+    "graph",
+    "load_agate_table",
+    "load_result",
+    "metric",
+    "model",
+    "post_hooks",
+    "pre_hooks",
+    "ref",
+    "render",
+    "schema",
+    "selected_resources",
+    "source",
+    "sql",
+    "sql_now",
+    "store_raw_result",
+    "store_result",
+    "submit_python_job",
+    "this",
+    "try_or_compiler_error",
+    "write",
+];
+
+/// The context of one node (or of an operation, without a node) while it is compiled or run.
+pub(crate) struct NodeScope {
+    pub engine: Arc<Engine>,
+    pub node: Option<NodeId>,
+    pub package: Arc<str>,
+    pub connection: Arc<NodeConnection>,
+    pub results: ResultStore,
+    /// Ephemeral parents met while compiling, in order.
+    pub ctes: Mutex<IndexSet<Arc<str>>>,
+    /// The node's SQL once compiled.
+    pub compiled: Mutex<Option<Arc<str>>>,
+    /// Names that a caller adds (`results`, `schemas` of hooks).
+    pub extra: Vec<(&'static str, Value)>,
+    /// Values made once.
+    cached: Mutex<FxHashMap<&'static str, Value>>,
+}
+
+impl NodeScope {
+    /// A scope over a session.
+    pub fn new(
+        engine: &Arc<Engine>,
+        node: Option<NodeId>,
+        package: Arc<str>,
+        connection: Arc<NodeConnection>,
+    ) -> Self {
+        Self {
+            engine: engine.clone(),
+            node,
+            package,
+            connection,
+            results: ResultStore::default(),
+            ctes: Mutex::new(IndexSet::new()),
+            compiled: Mutex::new(None),
+            extra: Vec::new(),
+            cached: Mutex::new(FxHashMap::default()),
+        }
+    }
+
+    /// The node.
+    pub fn node(&self) -> Option<&Node> {
+        self.engine.manifest.nodes.get(self.node?.0 as usize)
+    }
+
+    /// An interpreter for this scope.
+    pub fn interp(self: &Arc<Self>) -> Interp {
+        Interp::new(self.engine.environment.clone(), Arc::new(ScopeContext(self.clone())))
+            .with_undefined(UndefinedMode::Strict)
+    }
+
+    fn cached(&self, name: &'static str, make: impl FnOnce() -> Value) -> Value {
+        if let Some(value) = self.cached.lock().get(name) {
+            return value.clone();
+        }
+        let value = make();
+        self.cached.lock().insert(name, value.clone());
+        value
+    }
+
+    fn this_arc(self: &Arc<Self>) -> Arc<Self> {
+        self.clone()
+    }
+
+    /// `ref(...)`
+    fn resolve_ref(&self, args: Args) -> Result<Value> {
+        let call = context::parse_ref_args(args)?;
+        let manifest = &self.engine.manifest;
+        let target = manifest.resolve_ref(&call, &self.package, self.node())?;
+        let operation = self
+            .node()
+            .is_none_or(|n| matches!(n.resource_type, ResourceType::Operation | ResourceType::SqlOperation));
+        if let Some(node) = self.node()
+            && !operation
+            && !node.depends_on_nodes.contains(&target.unique_id)
+        {
+            return Err(not_inferred(node, &call));
+        }
+        if target.is_ephemeral() {
+            if self.node.is_none() {
+                return Err(Error::compilation(format!(
+                    "Operations can not ref() ephemeral nodes, but {} is ephemeral",
+                    target.name
+                )));
+            }
+            self.ctes.lock().insert(target.unique_id.clone());
+            return Ok(self.limited(Relation::ephemeral(&target.alias)).into_value());
+        }
+        Ok(self.limited(target.relation()).into_value())
+    }
+
+    /// `source(...)`
+    fn resolve_source(&self, args: Args) -> Result<Value> {
+        let [source, table] = context::parse_source_args(args)?;
+        let target = self.engine.manifest.resolve_source(&source, &table, &self.package, self.node())?;
+        Ok(self.limited(target.relation()).into_value())
+    }
+
+    /// With `--empty`, inputs are limited to zero rows.
+    fn limited(&self, relation: Relation) -> Relation {
+        if self.engine.options.empty { relation.with_limit(0) } else { relation }
+    }
+
+    /// `model`
+    pub fn model_value(&self) -> Value {
+        let Some(node) = self.node() else { return Value::None };
+        let mut map = kpi_manifest::node_json::node_json(node);
+        if let Some(code) = self.compiled.lock().as_ref() {
+            map.insert("compiled".into(), true.into());
+            map.insert("compiled_code".into(), (&**code).into());
+            map.insert("compiled_sql".into(), (&**code).into());
+            map.insert("extra_ctes_injected".into(), true.into());
+        }
+        Value::from_json(&serde_json::Value::Object(map))
+    }
+
+    fn hooks(&self, key: &str) -> Value {
+        let Some(node) = self.node() else { return Value::None };
+        if node.resource_type == ResourceType::Test {
+            return Value::list([]);
+        }
+        match node.config.get(key) {
+            Some(hooks) => Value::from_json(&hooks),
+            None => Value::list([]),
+        }
+    }
+
+    fn write(&self, payload: &str) -> Result<Value> {
+        if let Some(node) = self.node() {
+            let path = self.engine.artifact_path("run", node);
+            self.engine.write_text(&path, payload)?;
+            if let Some(id) = self.node {
+                self.engine.note_build_path(id, &path);
+            }
+        }
+        Ok(Value::empty())
+    }
+
+    fn load_agate_table(&self) -> Result<Value> {
+        match self.node() {
+            Some(node) if node.resource_type == ResourceType::Seed => self.engine.seed_table(node),
+            node => Err(Error::compilation(format!(
+                "can only load_agate_table for seeds (got a {})",
+                node.map_or("macro", |n| n.resource_type.as_str())
+            ))),
+        }
+    }
+
+    fn own_value(self: &Arc<Self>, name: &'static str) -> Option<Value> {
+        let scope = self.this_arc();
+        Some(match name {
+            "execute" => Value::Bool(true),
+            "ref" => self.cached(name, || function("ref", move |_, args| scope.resolve_ref(args))),
+            "source" => self.cached(name, || function("source", move |_, args| scope.resolve_source(args))),
+            "metric" => self.cached(name, || {
+                function("metric", |_, args| {
+                    let name = args.positional.last().cloned().unwrap_or(Value::None);
+                    Ok(name)
+                })
+            }),
+            "config" => self.cached(name, || {
+                Value::object(ConfigObject { manifest: scope.engine.manifest.clone(), node: scope.node })
+            }),
+            "this" => self.cached(name, || match scope.node() {
+                Some(node) if node.resource_type != ResourceType::Operation => node.relation().into_value(),
+                _ => Value::None,
+            }),
+            "model" => self.model_value(),
+            "graph" => self.engine.graph_value(),
+            "adapter" => self.cached(name, || {
+                AdapterObject::running(
+                    scope.engine.facts.clone(),
+                    scope.connection.clone(),
+                    scope.engine.cache.clone(),
+                )
+                .with_events(scope.engine.sink.clone())
+                .into_value()
+            }),
+            "database" => {
+                match self.node().and_then(|n| n.database.clone()).or(self.engine.adapter.default_database())
+                {
+                    Some(database) => Value::from(database),
+                    None => Value::None,
+                }
+            }
+            "schema" => match self.node() {
+                Some(node) => Value::from(node.schema.clone()),
+                None => Value::from(self.engine.adapter.default_schema()),
+            },
+            "sql" | "compiled_code" => match self.compiled.lock().as_ref() {
+                Some(code) => Value::from(code.clone()),
+                None => Value::None,
+            },
+            "pre_hooks" => self.hooks("pre-hook"),
+            "post_hooks" => self.hooks("post-hook"),
+            "store_result" => {
+                self.cached(name, || function("store_result", move |_, args| scope.results.store(args)))
+            }
+            "store_raw_result" => self
+                .cached(name, || function("store_raw_result", move |_, args| scope.results.store_raw(args))),
+            "load_result" => {
+                self.cached(name, || function("load_result", move |_, args| scope.results.load(args)))
+            }
+            "write" => self.cached(name, || {
+                function("write", move |_, args| {
+                    let [payload] = args.bind("write", ["payload"])?;
+                    scope.write(&payload.map(|p| p.to_string()).unwrap_or_default())
+                })
+            }),
+            "render" => self.cached(name, || {
+                function("render", move |interp, args| {
+                    let [text] = args.bind("render", ["string"])?;
+                    let text = text.map(|t| t.to_string()).unwrap_or_default();
+                    let label =
+                        scope.node().map_or("<hook>".to_owned(), |n| n.original_file_path.to_string());
+                    let file = kpi_diagnostics::SourceFile::new(label, text.clone());
+                    let template = Template::parse(&file, &text, 1)?;
+                    interp.render(&template).map(Value::from)
+                })
+            }),
+            "load_agate_table" => {
+                self.cached(name, || function("load_agate_table", move |_, _| scope.load_agate_table()))
+            }
+            "try_or_compiler_error" => self.cached(name, || {
+                function("try_or_compiler_error", |interp, mut args| {
+                    if args.positional.len() < 2 {
+                        return Err(Error::type_error(
+                            "try_or_compiler_error() needs a message and a function",
+                        ));
+                    }
+                    let rest = args.positional.split_off(2);
+                    let call = Args { positional: rest, keyword: args.keyword };
+                    let message = args.positional[0].to_string();
+                    let callable = args.positional[1].clone();
+                    interp.call(&callable, call).map_err(|_| Error::compilation(message))
+                })
+            }),
+            "selected_resources" => self.engine.selected_value(),
+            "submit_python_job" => self.cached(name, || {
+                function("submit_python_job", |_, _| {
+                    Err(Error::compilation("Python models are not supported by this version of kpi"))
+                })
+            }),
+            "sql_now" => Value::from("now()"),
+            "defer_relation" => Value::None,
+            "adapter_macro" => self.cached(name, || {
+                function("adapter_macro", |_, _| {
+                    Err(Error::compilation(
+                        "The \"adapter_macro\" macro has been deprecated. Use adapter.dispatch instead",
+                    ))
+                })
+            }),
+            "builtins" => Value::dict([
+                ("ref", self.own_value("ref")?),
+                ("source", self.own_value("source")?),
+                ("config", self.own_value("config")?),
+            ]),
+            "context_macro_stack" => Value::None,
+            _ => return None,
+        })
+    }
+}
+
+fn not_inferred(node: &Node, call: &RefCall) -> Error {
+    let mut arguments = String::new();
+    if let Some(package) = &call.package {
+        arguments.push_str(&format!("'{package}', "));
+    }
+    arguments.push_str(&format!("'{}'", call.name));
+    if let Some(version) = &call.version {
+        arguments.push_str(&format!(", v={version}"));
+    }
+    Error::compilation(format!(
+        "kpi was unable to infer all dependencies for the model \"{}\".\nThis typically happens when ref() is placed \
+         within a conditional block.\n\nTo fix this, add the following hint to the top of the model \"{}\":\n\n\
+         -- depends_on: {{{{ ref({arguments}) }}}}",
+        node.name, node.name
+    ))
+}
+
+/// The scope as a context: shared by all names that hold on to it.
+pub(crate) struct ScopeContext(pub Arc<NodeScope>);
+
+impl Context for ScopeContext {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        if let Some((_, value)) = self.0.extra.iter().find(|(n, _)| *n == name) {
+            return Some(value.clone());
+        }
+        if let Some(own) = NAMES.iter().find(|n| **n == name) {
+            return self.0.own_value(own);
+        }
+        context::lookup(&self.0.engine.shared, &self.0.package, self.0.node(), name)
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = NAMES.iter().map(|n| Arc::from(*n)).collect();
+        names.extend(self.0.extra.iter().map(|(n, _)| Arc::from(*n)));
+        names.extend(context::names());
+        names
+    }
+
+    fn package(&self) -> &str {
+        &self.0.package
+    }
+}

@@ -1,0 +1,146 @@
+//! What a run asks of the database before its first node: schemas, which relations exist, the query comment.
+
+use crate::engine::Engine;
+use crate::scope::NodeScope;
+use kpi_adapter::{NodeConnection, QueryComment, Relation};
+use kpi_diagnostics::{Diagnostic, SourceFile};
+use kpi_jinja::{Args, Template, Value};
+use kpi_manifest::NodeId;
+use rustc_hash::FxHashSet;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+type SchemaName = (Option<Arc<str>>, Arc<str>);
+
+impl Engine {
+    /// A scope without a node, for macros that the engine calls.
+    pub(crate) fn bare_scope(self: &Arc<Self>, connection: &Arc<NodeConnection>) -> Arc<NodeScope> {
+        Arc::new(NodeScope::new(self, None, self.manifest.root_package.clone(), connection.clone()))
+    }
+
+    /// Makes the schemas that are missing, by the macro `create_schema` (which projects override).
+    pub(crate) fn create_schemas(
+        self: &Arc<Self>,
+        master: &Arc<NodeConnection>,
+        required: &[SchemaName],
+    ) -> Result<(), Diagnostic> {
+        if required.is_empty() {
+            return Ok(());
+        }
+        let mut existing: FxHashSet<(String, String)> = FxHashSet::default();
+        let mut listed: FxHashSet<Option<Arc<str>>> = FxHashSet::default();
+        for (database, schema) in required {
+            if listed.insert(database.clone()) {
+                let names = master.list_schemas(database.as_deref()).map_err(|e| e.to_diagnostic())?;
+                let database = database.as_deref().unwrap_or_default().to_lowercase();
+                existing.extend(names.into_iter().map(|n| (database.clone(), n.to_lowercase())));
+            }
+            let key = (database.as_deref().unwrap_or_default().to_lowercase(), schema.to_lowercase());
+            if existing.contains(&key) {
+                continue;
+            }
+            let relation = Relation::new(database.clone(), Some(schema.clone()), None);
+            let scope = self.bare_scope(master);
+            let mut interp = scope.interp();
+            interp
+                .call_named("create_schema", Args::of([relation.into_value()]))
+                .map_err(|e| self.macro_diagnostic("create_schema", &e))?;
+            master.commit().map_err(|e| e.to_diagnostic())?;
+            existing.insert(key);
+        }
+        Ok(())
+    }
+
+    /// Learns which relations exist, one query a schema; drops what a killed run left half done.
+    pub(crate) fn fill_cache(
+        self: &Arc<Self>,
+        master: &Arc<NodeConnection>,
+        schemas: &[SchemaName],
+    ) -> Result<(), Diagnostic> {
+        self.adapter.recover().map_err(|e| e.to_diagnostic())?;
+        for (database, schema) in schemas {
+            let relations =
+                master.list_relations(database.as_deref(), schema).map_err(|e| e.to_diagnostic())?;
+            self.cache.set_schema(database.as_deref(), schema, relations);
+        }
+        Ok(())
+    }
+
+    /// The comment that a node's statements carry.
+    pub(crate) fn query_comment(
+        self: &Arc<Self>,
+        node: Option<NodeId>,
+        connection: &Arc<NodeConnection>,
+    ) -> Option<QueryComment> {
+        let settings = self.project.packages.first().and_then(|p| p.config.query_comment.clone());
+        let (text, append) = match settings {
+            None => (None, false),
+            Some(Json::Null) => return None,
+            Some(Json::String(text)) => (Some(text), false),
+            Some(Json::Object(map)) => (
+                match map.get("comment") {
+                    Some(Json::String(text)) => Some(text.clone()),
+                    Some(Json::Null) => return None,
+                    _ => None,
+                },
+                map.get("append").and_then(Json::as_bool).unwrap_or(false),
+            ),
+            Some(_) => (None, false),
+        };
+        let text: Arc<str> = match text {
+            Some(text) if text.trim().is_empty() => return None,
+            Some(text) => self.render_comment(&text, node, connection)?.into(),
+            None => self.default_comment(node).into(),
+        };
+        if text.trim().is_empty() {
+            return None;
+        }
+        Some(QueryComment { text: text.replace("*/", "* /").into(), append })
+    }
+
+    fn default_comment(&self, node: Option<NodeId>) -> String {
+        let target = &self.project.target;
+        let mut comment = json!({
+            "app": "dbt",
+            "dbt_version": "1.11.16",
+            "profile_name": target.profile_name,
+            "target_name": target.target_name,
+        });
+        match node.and_then(|id| self.manifest.nodes.get(id.0 as usize)) {
+            Some(node) => comment["node_id"] = json!(&*node.unique_id),
+            None => comment["connection_name"] = json!("master"),
+        }
+        python_json(&comment)
+    }
+
+    fn render_comment(
+        self: &Arc<Self>,
+        text: &str,
+        node: Option<NodeId>,
+        connection: &Arc<NodeConnection>,
+    ) -> Option<String> {
+        if !text.contains("{{") && !text.contains("{%") {
+            return Some(text.to_owned());
+        }
+        let mut scope = NodeScope::new(self, node, self.manifest.root_package.clone(), connection.clone());
+        let scope_model = match node {
+            Some(_) => scope.model_value(),
+            None => Value::None,
+        };
+        scope.extra = vec![
+            ("node", scope_model),
+            ("connection_name", node.map_or(Value::from("master"), |_| Value::from(connection.name()))),
+        ];
+        let scope = Arc::new(scope);
+        let file = SourceFile::new("query-comment", text.to_owned());
+        let template = Template::parse(&file, text, 1).ok()?;
+        scope.interp().render(&template).ok()
+    }
+}
+
+/// JSON with a space behind commas and colons, as Python writes it.
+fn python_json(value: &Json) -> String {
+    let parts = value.as_object().into_iter().flatten();
+    let parts: Vec<String> = parts.map(|(k, v)| format!("{}: {v}", Json::from(k.as_str()))).collect();
+    format!("{{{}}}", parts.join(", "))
+}
