@@ -3,7 +3,8 @@
 use crate::eval::call::Closure;
 use crate::eval::{Flow, Out, PieceKind, Slot};
 use crate::{
-    Args, Context, Environment, Error, ErrorKind, MacroRef, Result, Template, Undefined, UndefinedMode, Value, python,
+    Args, Context, Environment, Error, ErrorKind, MacroRef, Result, Template, Undefined, UndefinedMode,
+    Value, python,
 };
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -190,7 +191,9 @@ impl Interp {
             None => vec![None],
             Some(namespace) => match table.dispatch.get(namespace) {
                 Some(order) if !order.is_empty() => order.iter().cloned().map(Some).collect(),
-                _ if table.is_package(namespace) => vec![Some(table.root_package.clone()), Some(namespace.into())],
+                _ if table.is_package(namespace) => {
+                    vec![Some(table.root_package.clone()), Some(namespace.into())]
+                }
                 _ => vec![None],
             },
         };

@@ -78,7 +78,12 @@ impl Object for Blocks {
 
 impl Interp {
     /// The closure of an inner function, in the activation at `base`.
-    pub(crate) fn close(&mut self, function: &Arc<Function>, base: usize, name: Option<Arc<str>>) -> Arc<Closure> {
+    pub(crate) fn close(
+        &mut self,
+        function: &Arc<Function>,
+        base: usize,
+        name: Option<Arc<str>>,
+    ) -> Arc<Closure> {
         let cells = function
             .captures
             .iter()
@@ -90,7 +95,7 @@ impl Interp {
     pub(crate) fn call_closure(&mut self, closure: &Arc<Closure>, args: Args) -> Result<Value> {
         let lenient = std::mem::replace(&mut self.lenient, closure.lenient);
         let label = match &closure.name {
-            Some(name) => format!("macro {name}"),
+            Some(_) => format!("macro {}", closure.function.name),
             None => "the call block".to_string(),
         };
         let answer = self.activate(&closure.function, &closure.cells, args, &label);
@@ -128,7 +133,10 @@ impl Interp {
         if self.macro_stack.len() >= MAX_CALLS {
             return Err(Error::new(
                 ErrorKind::Recursion,
-                format!("maximum recursion depth exceeded: macro '{}' calls itself without an end", definition.name),
+                format!(
+                    "maximum recursion depth exceeded: macro '{}' calls itself without an end",
+                    definition.name
+                ),
             ));
         }
         let Some(function) = definition.template.0.macro_function().cloned() else {
@@ -309,7 +317,12 @@ impl Interp {
         answer.unwrap_or_else(|| Err(Self::too_deep()))
     }
 
-    pub(crate) fn eval_args(&mut self, function: &Arc<Function>, base: usize, args: &CallArgs) -> Result<Args> {
+    pub(crate) fn eval_args(
+        &mut self,
+        function: &Arc<Function>,
+        base: usize,
+        args: &CallArgs,
+    ) -> Result<Args> {
         let mut positional = Vec::with_capacity(args.positional.len());
         for arg in &args.positional {
             positional.push(self.eval(function, base, arg)?);

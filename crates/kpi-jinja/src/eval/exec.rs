@@ -80,29 +80,29 @@ impl Interp {
                     Flow::Next
                 }
                 Stmt::SetBlock(capture, target) => match self.capture(function, base, capture)? {
-                    (_, Flow::Return) => Flow::Return,
-                    (value, _) => {
+                    Ok(value) => {
                         self.pos = capture.pos;
                         self.assign(base, target, value)?;
                         Flow::Next
                     }
+                    Err(flow) => flow,
                 },
                 Stmt::FilterBlock(capture) => match self.capture(function, base, capture)? {
-                    (_, Flow::Return) => Flow::Return,
-                    (value, _) => {
-                        self.write(value, false, out)?;
+                    Ok(value) => {
+                        self.write_text(value, out)?;
                         Flow::Next
                     }
+                    Err(flow) => flow,
                 },
                 Stmt::With(with) => self.exec_with(function, base, with, out)?,
                 Stmt::Macro(inner, name) => {
-                    let closure = self.close(inner, base, Some(inner.name.clone()));
+                    let closure = self.close(inner, base, Some(name.name.clone()));
                     self.set(base, name.slot, Value::Object(closure));
                     Flow::Next
                 }
                 Stmt::CallBlock(block) => {
                     let value = self.exec_call_block(function, base, block)?;
-                    self.write(value, false, out)?;
+                    self.write_text(value, out)?;
                     Flow::Next
                 }
                 Stmt::Block(inner) => self.run_block(inner, base, out)?,
@@ -209,22 +209,51 @@ impl Interp {
         }
     }
 
-    fn capture(&mut self, function: &Arc<Function>, base: usize, capture: &Capture) -> Result<(Value, Flow)> {
+    /// Prints what a block gave, which has to be text.
+    fn write_text(&mut self, value: Value, out: &mut Out) -> Result<()> {
+        match &value {
+            Value::Str(_) => {}
+            Value::Object(object) if object.type_name() == "Markup" => {}
+            _ if out.pieces.is_some() => {}
+            other => {
+                return Err(Error::type_error(format!(
+                    "sequence item: expected str instance, {} found. The macro of a call block must not return() \
+                     anything but text",
+                    other.type_name()
+                )));
+            }
+        }
+        self.write(value, true, out)
+    }
+
+    /// The filtered text of a block, or how its execution was left early.
+    fn capture(
+        &mut self,
+        function: &Arc<Function>,
+        base: usize,
+        capture: &Capture,
+    ) -> Result<Result<Value, Flow>> {
         self.init_scope(&capture.init, base);
         let mut inner = Out::default();
         let flow = self.exec(function, base, &capture.body, &mut inner)?;
         let mut value = Value::from(inner.text);
-        if flow == Flow::Return {
-            return Ok((value, flow));
+        if flow != Flow::Next {
+            return Ok(Err(flow));
         }
         if let Some(filter) = &capture.filter {
             self.captured = value;
             value = self.eval(function, base, filter)?;
         }
-        Ok((value, flow))
+        Ok(Ok(value))
     }
 
-    fn exec_with(&mut self, function: &Arc<Function>, base: usize, with: &With, out: &mut Out) -> Result<Flow> {
+    fn exec_with(
+        &mut self,
+        function: &Arc<Function>,
+        base: usize,
+        with: &With,
+        out: &mut Out,
+    ) -> Result<Flow> {
         let mut values = Vec::with_capacity(with.values.len());
         for (_, value) in &with.values {
             values.push(self.eval(function, base, value)?);
@@ -307,7 +336,6 @@ impl Interp {
             {
                 continue;
             }
-            any = true;
             self.init_scope(&node.init, base);
             if let Some((slot, state)) = &looping {
                 self.set(base, *slot, Value::Object(state.clone()));
@@ -321,7 +349,9 @@ impl Interp {
             match self.exec(function, base, &node.body, out)? {
                 Flow::Break => break,
                 Flow::Return => return Ok(Flow::Return),
-                Flow::Next | Flow::Continue => {}
+                // jinja2 notes an iteration at the end of the body only.
+                Flow::Next => any = true,
+                Flow::Continue => {}
             }
         }
         if !any && !node.otherwise.is_empty() {

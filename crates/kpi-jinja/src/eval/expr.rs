@@ -3,7 +3,7 @@
 use super::{Slot, ops};
 use crate::object::Slice;
 use crate::syntax::ast::{CompareOp, Expr, Filter, Function, GLOBAL, Name, Test};
-use crate::{Dict, Error, ErrorKind, Interp, Key, List, Result, Value};
+use crate::{Dict, Error, ErrorKind, Interp, Key, List, Result, Undefined, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -89,8 +89,9 @@ impl Interp {
                 } else if let Some(otherwise) = &cond.otherwise {
                     self.eval(function, base, otherwise)
                 } else {
+                    // Never lenient, not even while dbt parses.
                     let hint = "the inline if-expression evaluated to false and no else section was defined.";
-                    Ok(self.undefined(None, Some(hint.into())))
+                    Ok(Value::Undefined(Undefined { name: None, hint: Some(hint.into()), lenient: false }))
                 }
             }
             Expr::Attr(receiver, name, pos) => {

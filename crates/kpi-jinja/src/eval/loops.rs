@@ -100,12 +100,8 @@ impl Object for LoopObject {
             "length" => Value::Int(state.length()),
             "depth" => Value::Int(self.depth + 1),
             "depth0" => Value::Int(self.depth),
-            "previtem" => {
-                state.previous.clone().unwrap_or_else(|| no_item("there is no previous item"))
-            }
-            "nextitem" => {
-                state.peek().cloned().unwrap_or_else(|| no_item("there is no next item"))
-            }
+            "previtem" => state.previous.clone().unwrap_or_else(|| no_item("there is no previous item")),
+            "nextitem" => state.peek().cloned().unwrap_or_else(|| no_item("there is no next item")),
             "cycle" | "changed" => {
                 drop(state);
                 let bound = self.clone();

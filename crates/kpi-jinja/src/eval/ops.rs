@@ -179,7 +179,8 @@ fn small(op: BinaryOp, x: i64, y: i64) -> Result<Option<Value>> {
                 return Err(zero_division("division by zero"));
             }
             let exact = 1 << 53;
-            (x.unsigned_abs() <= exact && y.unsigned_abs() <= exact).then(|| Value::Float(x as f64 / y as f64))
+            (x.unsigned_abs() <= exact && y.unsigned_abs() <= exact)
+                .then(|| Value::Float(x as f64 / y as f64))
         }
         BinaryOp::FloorDiv => {
             if y == 0 {
@@ -222,7 +223,8 @@ fn big(op: BinaryOp, x: &BigInt, y: &BigInt) -> Result<Value> {
             Value::Float(float(BinaryOp::Pow, x, y)?)
         }
         BinaryOp::Pow => {
-            let exponent = y.to_u32().filter(|y| x.bits().saturating_mul(u64::from(*y)) <= (MAX_SIZE as u64) / 8);
+            let exponent =
+                y.to_u32().filter(|y| x.bits().saturating_mul(u64::from(*y)) <= (MAX_SIZE as u64) / 8);
             match exponent {
                 Some(exponent) => Value::integer(x.pow(exponent)),
                 // 0, 1 and -1 have a power of any size.

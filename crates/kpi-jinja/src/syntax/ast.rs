@@ -3,9 +3,9 @@
 //! Variables are slots of a function's activation; a name that no statement of the template assigns is
 //! [`GLOBAL`] and looked up in the node's context when it is read.
 
+use crate::Value;
 use crate::object::BinaryOp;
 use crate::python::{filters::FilterFn, tests::TestFn};
-use crate::{Result, Value};
 use kpi_diagnostics::SourceFile;
 use std::sync::Arc;
 
@@ -274,7 +274,9 @@ impl Expr {
         match self {
             Self::Const(_) => true,
             Self::Name(_) | Self::Call(_) => false,
-            Self::List(items) | Self::Tuple(items) | Self::Concat(items) => items.iter().all(Self::is_constant),
+            Self::List(items) | Self::Tuple(items) | Self::Concat(items) => {
+                items.iter().all(Self::is_constant)
+            }
             Self::Dict(items, _) => items.iter().all(|(k, v)| k.is_constant() && v.is_constant()),
             Self::Not(e) | Self::Neg(e, _) | Self::Plus(e, _) | Self::Attr(e, _, _) => e.is_constant(),
             Self::And(pair) | Self::Or(pair) | Self::Binary(_, pair, _) | Self::Item(pair, _) => {
@@ -298,6 +300,3 @@ pub(crate) fn syntax_error(source: &Source, message: impl Into<String>, pos: Pos
     let (line, column) = source.place(pos);
     crate::Error::new(crate::ErrorKind::Syntax, message).with_place(&source.file, line, column)
 }
-
-/// The result of parsing.
-pub(crate) type Parsed<T> = Result<T>;

@@ -38,11 +38,13 @@ impl Parser<'_> {
 
     fn conditional(&mut self) -> Result<Expr> {
         let outer_soft = self.soft;
+        let unknown = self.unknown.len();
         let mut then = self.level(OR)?;
         let mut depth = self.depth;
         while self.is_name("if") {
             self.advance()?;
             self.soft = true;
+            self.unknown.truncate(unknown);
             let test = self.level(OR)?;
             depth = depth.max(self.depth);
             let otherwise = if self.skip_name("else")? {
@@ -485,7 +487,7 @@ impl Parser<'_> {
             depth = self.depth;
             let function = python::filters::get(&name);
             if function.is_none() && !self.soft {
-                return self.fail(format!("No filter named '{name}'."), pos);
+                self.unknown.push((format!("No filter named '{name}'."), pos));
             }
             value = Some(Expr::Filter(Box::new(Filter { value, name, function, args, pos })));
         }
@@ -506,10 +508,7 @@ impl Parser<'_> {
             }
             Token::Name("else" | "or" | "and") => {}
             Token::Name("is") => return self.fail("You cannot chain multiple tests with is", self.pos),
-            Token::Name(_)
-            | Token::Str(_)
-            | Token::Number(_)
-            | Token::Op(Op::LBracket | Op::LBrace) => {
+            Token::Name(_) | Token::Str(_) | Token::Number(_) | Token::Op(Op::LBracket | Op::LBrace) => {
                 let arg = self.nested(|p| {
                     let arg = p.primary()?;
                     p.postfix(arg)
@@ -522,7 +521,7 @@ impl Parser<'_> {
         self.wrap(depth)?;
         let function = python::tests::get(&name);
         if function.is_none() && !self.soft {
-            return self.fail(format!("No test named '{name}'."), pos);
+            self.unknown.push((format!("No test named '{name}'."), pos));
         }
         let test = Expr::Test(Box::new(Test { value, name, function, args, pos }));
         Ok(if negated { Expr::Not(Box::new(test)) } else { test })

@@ -296,7 +296,9 @@ impl<'s> Lexer<'s> {
         if first == '_' || first.is_alphanumeric() {
             let length = rest.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(rest.len());
             self.pos += length;
-            if !(first == '_' || first.is_alphabetic()) {
+            let strange = |c: char| !c.is_ascii() && c.is_numeric();
+            if !(first == '_' || first.is_alphabetic()) || rest.get(..length).unwrap_or("").contains(strange)
+            {
                 return Err(("Invalid character in identifier".into(), start));
             }
             return Ok((Token::Name(rest.get(..length).unwrap_or("")), start));
@@ -429,7 +431,9 @@ fn number(text: &str, after_dot: bool) -> Result<(Value, usize), String> {
     }
     match plain.parse::<i64>() {
         Ok(small) => Ok((Value::Int(small), length)),
-        Err(_) => Ok((BigInt::parse_bytes(plain.as_bytes(), 10).map_or(Value::Int(0), Value::integer), length)),
+        Err(_) => {
+            Ok((BigInt::parse_bytes(plain.as_bytes(), 10).map_or(Value::Int(0), Value::integer), length))
+        }
     }
 }
 
@@ -548,10 +552,7 @@ mod tests {
 
     #[test]
     fn ends_a_tag_only_outside_of_brackets() {
-        assert_eq!(
-            tokens("{{ {'a': {}} }}")[1..].join(" "),
-            "{ str \"a\" : { } } end of print statement"
-        );
+        assert_eq!(tokens("{{ {'a': {}} }}")[1..].join(" "), "{ str \"a\" : { } } end of print statement");
         assert_eq!(tokens("{{ 'a' %}").last().unwrap(), "unexpected '}' @8");
         assert_eq!(tokens("{{ f( }}").last().unwrap(), "unexpected '}', expected ')' @6");
     }
@@ -564,7 +565,9 @@ mod tests {
 
     #[test]
     fn reads_numbers_as_python() {
-        assert_eq!(tokens("{{ 0x_f 1_000 1e3 1.5e-3 a.0.1 1.foo 0b11 }}")[1..].join(" "),
-            "15 1000 1000.0 0.0015 a . 0 . 1 1 . foo 3 end of print statement");
+        assert_eq!(
+            tokens("{{ 0x_f 1_000 1e3 1.5e-3 a.0.1 1.foo 0b11 }}")[1..].join(" "),
+            "15 1000 1000.0 0.0015 a . 0 . 1 1 . foo 3 end of print statement"
+        );
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Uses {
     pub(super) itself: bool,
 }
 
-/// A macro, call block or recursive loop as it was parsed, before its names are resolved.
+/// Parses one template; names are resolved afterwards.
 pub(super) struct Parser<'s> {
     lexer: Lexer<'s>,
     pub(super) source: &'s Arc<Source>,
@@ -38,6 +38,8 @@ pub(super) struct Parser<'s> {
     nesting: u32,
     /// Unknown filters are an error of the parser, except inside of `if`.
     pub(super) soft: bool,
+    /// Unknown filters and tests that may still turn out to be inside of an inline `if`.
+    pub(super) unknown: Vec<(String, Pos)>,
     /// The depth of the expression that was parsed last.
     pub(super) depth: u32,
     blocks: Vec<Arc<str>>,
@@ -58,6 +60,7 @@ impl<'s> Parser<'s> {
             loops: vec![0],
             nesting: 0,
             soft: false,
+            unknown: Vec::new(),
             depth: 0,
             blocks: Vec::new(),
         };
@@ -68,6 +71,9 @@ impl<'s> Parser<'s> {
     /// Parses the whole template.
     pub(super) fn template(mut self) -> Result<(Vec<Stmt>, Uses)> {
         let body = self.statements_until(&[])?;
+        if let Some((message, pos)) = self.unknown.first() {
+            return self.fail(message.clone(), *pos);
+        }
         Ok((body, self.uses.pop().unwrap_or_default()))
     }
 
@@ -246,16 +252,10 @@ impl<'s> Parser<'s> {
         body
     }
 
-    fn fail_tag<T>(
-        &self,
-        tag: Option<&str>,
-        own: Option<&'static [&'static str]>,
-        pos: Pos,
-    ) -> Result<T> {
+    fn fail_tag<T>(&self, tag: Option<&str>, own: Option<&'static [&'static str]>, pos: Pos) -> Result<T> {
         let innermost = own.or_else(|| self.ends.last().copied());
-        let looking = innermost.map(|ends| {
-            ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ")
-        });
+        let looking =
+            innermost.map(|ends| ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or "));
         let mut message = match tag {
             None => "Unexpected end of template.".to_string(),
             Some(tag) => format!("Encountered unknown tag '{tag}'."),
@@ -334,7 +334,12 @@ impl<'s> Parser<'s> {
                 self.advance()?;
                 let filter = self.filter_chain(None, true)?;
                 let inner = self.scope_body(&["endfilter"])?;
-                body.push(Stmt::FilterBlock(Box::new(Capture { init: Vec::new(), body: inner, filter, pos })));
+                body.push(Stmt::FilterBlock(Box::new(Capture {
+                    init: Vec::new(),
+                    body: inner,
+                    filter,
+                    pos,
+                })));
             }
             "with" => {
                 self.advance()?;
@@ -357,7 +362,11 @@ impl<'s> Parser<'s> {
                 self.advance()?;
                 if self.loops.last().is_none_or(|open| *open == 0) {
                     return self.fail(
-                        if tag == "break" { "'break' outside loop" } else { "'continue' not properly in loop" },
+                        if tag == "break" {
+                            "'break' outside loop"
+                        } else {
+                            "'continue' not properly in loop"
+                        },
                         pos,
                     );
                 }
@@ -496,8 +505,7 @@ impl<'s> Parser<'s> {
             &mut inner.iterable,
             Expr::Name(Name { name: Arc::from("loop items"), slot: GLOBAL }),
         );
-        let parameter =
-            Parameter { name: Arc::from("loop items"), slot: 0, default: None, annotation: None };
+        let parameter = Parameter { name: Arc::from("loop items"), slot: 0, default: None, annotation: None };
         let mut function = self.function("loop".into(), vec![parameter], Uses::default(), pos);
         function.body = vec![Stmt::For(Box::new(inner))];
         outer.recursive = Some(Arc::new(function));
@@ -604,9 +612,12 @@ impl<'s> Parser<'s> {
             if !parameters.is_empty() {
                 self.expect_op(Op::Comma)?;
             }
-            let (name, pos) = self.parameter_name()?;
+            let (name, pos) = self.expect_name()?;
             let annotation = if self.skip_op(Op::Colon)? { Some(self.type_name()?.into()) } else { None };
             let default = if self.skip_op(Op::Assign)? { Some(self.expression()?) } else { None };
+            if parameters.iter().any(|p| p.name == name) {
+                return self.fail(format!("duplicate argument '{name}' in function definition"), pos);
+            }
             if default.is_none() && parameters.last().is_some_and(|p| p.default.is_some()) {
                 return self.fail("non-default argument follows default argument", pos);
             }
@@ -614,10 +625,6 @@ impl<'s> Parser<'s> {
         }
         self.expect_op(Op::RParen)?;
         Ok(parameters)
-    }
-
-    fn parameter_name(&mut self) -> Result<(Arc<str>, Pos)> {
-        self.expect_name()
     }
 
     /// `Dict[str, List[int]]`
@@ -667,8 +674,7 @@ impl<'s> Parser<'s> {
         let body = self.scope_body(end)?;
         self.loops.pop();
         let uses = self.uses.pop().unwrap_or_default();
-        let caller_without_default =
-            parameters.iter().any(|p| &*p.name == "caller" && p.default.is_none());
+        let caller_without_default = parameters.iter().any(|p| &*p.name == "caller" && p.default.is_none());
         if uses.caller && caller_without_default {
             return self.fail(
                 "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a \

@@ -397,9 +397,11 @@ impl Resolver {
                     target_names(target, &mut |name| names.push(name.name.clone()));
                 }
                 with.init = self.scoped(
-                    |r| names.iter().for_each(|name| {
-                        r.parameter(name);
-                    }),
+                    |r| {
+                        names.iter().for_each(|name| {
+                            r.parameter(name);
+                        })
+                    },
                     |r| {
                         r.collect(body);
                         values.iter_mut().for_each(|(target, _)| r.target(target));
@@ -467,9 +469,11 @@ impl Resolver {
         target_names(target, &mut |name| names.push(name.name.clone()));
         if let (Some(test), Some(test_target)) = (test, test_target) {
             node.test_init = self.scoped(
-                |r| names.iter().for_each(|name| {
-                    r.parameter(name);
-                }),
+                |r| {
+                    names.iter().for_each(|name| {
+                        r.parameter(name);
+                    })
+                },
                 |r| {
                     r.collect_expr(test);
                     r.target(test_target);
