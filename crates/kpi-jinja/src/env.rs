@@ -124,7 +124,12 @@ impl MacroTable {
     ///
     /// # Errors
     /// What does not parse, or a name that the package has already.
-    pub fn add_file(&mut self, package: &Arc<str>, path: &str, file: &Arc<SourceFile>) -> Result<Vec<MacroRef>> {
+    pub fn add_file(
+        &mut self,
+        package: &Arc<str>,
+        path: &str,
+        file: &Arc<SourceFile>,
+    ) -> Result<Vec<MacroRef>> {
         let mut added = Vec::new();
         for definition in Self::parse_file(package, path, file)? {
             let definition = Arc::new(definition);
@@ -159,7 +164,8 @@ impl MacroTable {
                     path: path.clone(),
                     code: block.full.clone(),
                     parameters: function.parameters.iter().map(|p| p.name.clone()).collect(),
-                    supported_languages: (block.kind == BlockKind::Materialization).then(|| languages(function)),
+                    supported_languages: (block.kind == BlockKind::Materialization)
+                        .then(|| languages(function)),
                     template,
                 })
             })
@@ -239,6 +245,11 @@ impl MacroTable {
         visible
     }
 
+    /// The names of the packages that are known, in no order.
+    pub fn package_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.packages.keys()
+    }
+
     /// All macros, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &MacroRef> {
         self.packages.values().flat_map(|p| p.values())
@@ -275,6 +286,11 @@ impl TemplateData {
 }
 
 impl Template {
+    /// The file that it came from.
+    pub fn file(&self) -> &Arc<SourceFile> {
+        &self.0.file
+    }
+
     /// Parses a file's or block's text. `line` is the 1-based line of the file at which `text` begins.
     ///
     /// # Errors
