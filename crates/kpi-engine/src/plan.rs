@@ -9,10 +9,19 @@ use std::sync::Arc;
 /// nodes is kept; the jobs of unselected nodes do nothing.
 pub(crate) struct Plan {
     pub graph: JobGraph,
-    /// Whether the node at a position is selected.
+    /// Whether the job at a position does something.
     pub selected: Vec<bool>,
+    /// What has nothing to build, at the positions behind the nodes.
+    pub no_ops: Vec<NoOp>,
     /// How many selected nodes are counted in lines (ephemeral models are not).
     pub counted: usize,
+}
+
+/// An exposure or a saved query: reported when what it needs is there.
+pub(crate) struct NoOp {
+    pub unique_id: Arc<str>,
+    pub name: Arc<str>,
+    pub resource_type: ResourceType,
 }
 
 impl Plan {
@@ -25,8 +34,35 @@ impl Plan {
                 is_selected[*i as usize] = true;
             }
         }
-        let counted = (0..n).filter(|i| is_selected[*i] && !manifest.nodes[*i].is_ephemeral()).count();
-        let mut graph = JobGraph::new(n);
+        let mut no_ops = Vec::new();
+        let mut needs: Vec<Vec<Arc<str>>> = Vec::new();
+        for id in selected {
+            if let Some(exposure) = manifest.exposures.get(id) {
+                no_ops.push(NoOp {
+                    unique_id: id.clone(),
+                    name: exposure.name.clone(),
+                    resource_type: ResourceType::Exposure,
+                });
+                needs.push(exposure.depends_on_nodes.clone());
+            } else if let Some(query) = manifest.other.get("saved_queries").and_then(|s| s.get(id)) {
+                let name = query.get("name").and_then(|n| n.as_str()).unwrap_or_default();
+                no_ops.push(NoOp {
+                    unique_id: id.clone(),
+                    name: name.into(),
+                    resource_type: ResourceType::SavedQuery,
+                });
+                needs.push(Vec::new());
+            }
+        }
+        is_selected.resize(n + no_ops.len(), true);
+        let counted =
+            (0..n).filter(|i| is_selected[*i] && !manifest.nodes[*i].is_ephemeral()).count() + no_ops.len();
+        let mut graph = JobGraph::new(n + no_ops.len());
+        for (i, parents) in needs.iter().enumerate() {
+            for NodeId(parent) in parents.iter().filter_map(|p| manifest.node_ids.get(p)) {
+                graph.add_edge(*parent, (n + i) as u32);
+            }
+        }
         if ordered {
             for (child, node) in manifest.nodes.iter().enumerate() {
                 let mut seen = FxHashSet::default();
@@ -42,7 +78,7 @@ impl Plan {
                 add_test_edges(manifest, &is_selected, &mut graph);
             }
         }
-        Self { graph, selected: is_selected, counted }
+        Self { graph, selected: is_selected, no_ops, counted }
     }
 }
 

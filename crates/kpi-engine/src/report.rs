@@ -296,6 +296,24 @@ impl Reporter {
         );
     }
 
+    /// An exposure or saved query whose parents ended.
+    pub fn no_op(&self, kind: ResourceType, name: &str, unique_id: &str, place: (usize, usize), skipped: bool) {
+        let kind = kind.as_str().replace('_', " ");
+        let data = json!({
+            "description": format!("{kind} {name}"),
+            "index": place.0,
+            "total": place.1,
+            "node_info": {"unique_id": unique_id, "node_name": name},
+        });
+        if skipped {
+            let line = fancy(self.width, Some(place), &format!("SKIP {kind} {name}"), "SKIP", None);
+            self.emit("SkippingDetails", Level::Info, line, data);
+        } else {
+            let line = fancy(self.width, Some(place), &format!("NO-OP {kind} {name}"), "NO-OP", Some(0.0));
+            self.emit("LogNodeNoOpResult", Level::Info, line, data);
+        }
+    }
+
     /// Children of a failed node will be skipped.
     pub fn mark_skipped(&self, node: &Node, status: &str) {
         self.emit(

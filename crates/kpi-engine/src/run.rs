@@ -136,6 +136,23 @@ impl Shared<'_> {
         &self.engine.manifest.nodes[job as usize]
     }
 
+    fn no_op(&self, job: u32) -> Option<&crate::plan::NoOp> {
+        self.plan.no_ops.get((job as usize).checked_sub(self.engine.manifest.nodes.len())?)
+    }
+
+    fn report_no_op(&self, no_op: &crate::plan::NoOp, skipped: bool) {
+        let place = (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted);
+        let status = if skipped { NodeStatus::Skipped } else { NodeStatus::NoOp };
+        self.engine.reporter().no_op(no_op.resource_type, &no_op.name, &no_op.unique_id, place, skipped);
+        let mut result = NodeResult::new(&*no_op.unique_id, status);
+        result.thread_id = thread_name();
+        if !skipped {
+            result.message = Some("NO-OP".to_owned());
+            result.failures = Some(0);
+        }
+        self.results.lock().push(result);
+    }
+
     fn group(&self, node: &Node) -> serde_json::Value {
         node.group.as_ref().and_then(|g| self.groups.get(g)).cloned().unwrap_or(serde_json::Value::Null)
     }
@@ -147,6 +164,10 @@ impl Shared<'_> {
         }
         if self.failed_fast.load(Ordering::Relaxed) {
             return scheduler::Outcome::Stop;
+        }
+        if let Some(no_op) = self.no_op(job) {
+            self.report_no_op(no_op, matches!(start, Start::Skip { .. }));
+            return scheduler::Outcome::Done;
         }
         match start {
             Start::Skip { cause } => {
@@ -285,6 +306,11 @@ impl Shared<'_> {
         let done: FxHashSet<Arc<str>> =
             self.results.lock().iter().map(|r| Arc::from(r.unique_id.as_str())).collect();
         let _ = left;
+        for no_op in self.plan.no_ops.iter().filter(|n| !done.contains(&n.unique_id)) {
+            let mut result = NodeResult::new(&*no_op.unique_id, NodeStatus::Skipped);
+            result.message = Some(message.to_owned());
+            self.results.lock().push(result);
+        }
         for (i, node) in self.engine.manifest.nodes.iter().enumerate() {
             if self.plan.selected[i] && !node.is_ephemeral() && !done.contains(&node.unique_id) {
                 self.results.lock().push(skipped(node, Some(message.to_owned())));
