@@ -72,7 +72,8 @@
 {#- The `partitioned_by` (or `partition_by`) config as SQL, or none where it does not apply. -#}
 {%- macro duckdb__get_partitioned_by(relation, temporary) -%}
   {%- if temporary -%} {%- do return(none) -%} {%- endif -%}
-  {%- set raw = config.get('partitioned_by', none) or config.get('partition_by', none) -%}
+  {%- set raw = config.get('partitioned_by', none) -%}
+  {%- set raw = config.get('partition_by', none) if raw is none or raw == '' else raw -%}
   {%- if raw is none or raw == '' -%} {%- do return(none) -%} {%- endif -%}
   {%- set columns = kpi_duckdb_layout_columns(raw, 'partitioned_by/partition_by', relation) -%}
   {%- do return(columns | join(', ') if columns else none) -%}

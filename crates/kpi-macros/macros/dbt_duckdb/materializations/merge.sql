@@ -38,19 +38,19 @@
   {%- endif %}
 {%- endmacro -%}
 
+{#- DuckDB takes USING or ON: with predicates besides, the shared columns are spelled out. -#}
 {%- macro duckdb__merge_join_clause(unique_key, merge_on_using_columns, incremental_predicates) -%}
   {%- set predicates = (incremental_predicates or []) | list -%}
-  {%- if merge_on_using_columns -%}
-    using ({{ merge_on_using_columns | join(', ') }})
-    {%- if predicates %} on ({{ predicates | join(') and (') }}){% endif -%}
-  {%- else -%}
-    {%- set matches = [] -%}
-    {%- for key in ([unique_key] if unique_key is string else unique_key or []) -%}
-      {%- do matches.append('DBT_INTERNAL_SOURCE.' ~ key ~ ' = DBT_INTERNAL_DEST.' ~ key) -%}
-    {%- endfor -%}
-    {#- Nothing identifies a row, so nothing ever matches: every row is inserted. -#}
-    on ({{ ((matches or ['FALSE']) + predicates) | join(') and (') }})
+  {%- if merge_on_using_columns and not predicates -%}
+    {%- do return('using (' ~ merge_on_using_columns | join(', ') ~ ')') -%}
   {%- endif -%}
+  {%- set keys = merge_on_using_columns or ([unique_key] if unique_key is string else unique_key) or [] -%}
+  {%- set matches = [] -%}
+  {%- for key in keys -%}
+    {%- do matches.append('DBT_INTERNAL_SOURCE.' ~ key ~ ' = DBT_INTERNAL_DEST.' ~ key) -%}
+  {%- endfor -%}
+  {#- Without a key nothing ever matches: every row is inserted. -#}
+  on ({{ ((matches or ['FALSE']) + predicates) | join(') and (') }})
 {%- endmacro -%}
 
 {%- macro kpi_merge_condition(clause) -%}
