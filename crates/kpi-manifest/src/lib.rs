@@ -14,7 +14,7 @@ pub mod parse;
 pub mod selection;
 
 pub use config::Config;
-pub use graph::Graph;
+pub use graph::{ExecutionGraph, Graph, Vertex, VertexSet};
 pub use lookup::{DisabledEntry, Lookup};
 pub use manifest::{Manifest, ManifestMacro};
 pub use node::{
