@@ -1,6 +1,6 @@
 //! The trait that a target implements.
 
-use crate::{Column, Policy, Relation, RelationType, Table};
+use crate::{Column, Policy, Relation, Table};
 use kpi_diagnostics::Diagnostic;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -55,6 +55,21 @@ pub trait Adapter: Send + Sync {
     /// The database's.
     fn recover(&self) -> Result<(), AdapterError> {
         Ok(())
+    }
+
+    /// What templates may know of the target without asking the database.
+    fn facts(&self) -> crate::AdapterFacts {
+        crate::AdapterFacts::of(self)
+    }
+
+    /// Clears away what a killed run left in the schemas that the project builds, given as `(database, schema)`.
+    /// Returns a line for each thing that was done.
+    ///
+    /// # Errors
+    /// The database's.
+    fn recover_schemas(&self, schemas: &[(Option<String>, String)]) -> Result<Vec<String>, AdapterError> {
+        let _ = schemas;
+        Ok(Vec::new())
     }
 }
 
@@ -284,8 +299,3 @@ impl From<AdapterError> for kpi_jinja::Error {
         error
     }
 }
-
-/// Kept here so that implementors see at a glance which kinds a target may report.
-#[allow(dead_code)]
-const RELATION_KINDS: [RelationType; 4] =
-    [RelationType::Table, RelationType::View, RelationType::External, RelationType::Cte];

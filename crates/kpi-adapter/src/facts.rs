@@ -63,7 +63,7 @@ impl AdapterFacts {
     }
 
     /// The facts that every target tells.
-    pub fn of(adapter: &dyn Adapter) -> Self {
+    pub fn of<A: Adapter + ?Sized>(adapter: &A) -> Self {
         Self {
             adapter_type: adapter.type_name().into(),
             database: adapter.default_database(),
