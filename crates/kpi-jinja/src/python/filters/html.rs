@@ -1,5 +1,8 @@
-//! HTML: removing tags and comments, resolving entities.
+//! HTML: escaping, removing tags and comments, resolving entities.
 
+use super::no_arguments;
+use crate::python::{json, markup};
+use crate::{Args, Error, ErrorKind, Interp, Result, Value};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -94,4 +97,72 @@ pub(crate) fn unescape(text: &str) -> String {
         }
     });
     resolved.into_owned()
+}
+
+pub(super) fn escape(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    no_arguments("escape", args)?;
+    Ok(if markup::is_markup(&value) { value } else { markup::markup(markup::escape(&value)) })
+}
+
+pub(super) fn forceescape(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    no_arguments("forceescape", args)?;
+    Ok(markup::markup(markup::escape_text(&value.to_str())))
+}
+
+pub(super) fn safe(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    no_arguments("safe", args)?;
+    Ok(if markup::is_markup(&value) { value } else { markup::markup(value.to_str()) })
+}
+
+pub(super) fn striptags(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    no_arguments("striptags", args)?;
+    Ok(strip_tags(&value.to_str()).into())
+}
+
+/// `tojson(indent)`: keys sorted, safe inside of HTML.
+pub(super) fn tojson(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    let [indent] = args.bind("tojson", ["indent?"])?;
+    let text = json::dumps(&value, &json::Style { sort_keys: true, indent: json::indent(indent.as_ref())? })?;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\'' => out.push_str("\\u0027"),
+            c => out.push(c),
+        }
+    }
+    Ok(markup::markup(out))
+}
+
+/// `xmlattr(autospace)`
+pub(super) fn xmlattr(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
+    let [autospace] = args.bind("xmlattr", ["autospace?"])?;
+    value.require_defined()?;
+    let Some(dict) = value.as_dict() else {
+        return Err(Error::new(
+            ErrorKind::Attribute,
+            format!("'{}' object has no attribute 'items'", value.type_name()),
+        ));
+    };
+    let mut parts = Vec::new();
+    for (key, item) in dict.snapshot() {
+        if item.is_none() || item.is_undefined() {
+            continue;
+        }
+        let key = key.value().to_str();
+        if key.contains(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' | '/' | '>' | '=')) {
+            return Err(Error::value_error(format!(
+                "Invalid character in attribute name: {}",
+                crate::python::text::repr_str(&key)
+            )));
+        }
+        parts.push(format!("{}=\"{}\"", markup::escape_text(&key), markup::escape(&item)));
+    }
+    let mut out = parts.join(" ");
+    if autospace.is_none_or(|v| v.is_true()) && !out.is_empty() {
+        out.insert(0, ' ');
+    }
+    Ok(out.into())
 }

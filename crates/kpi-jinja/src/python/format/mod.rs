@@ -6,6 +6,7 @@ mod percent;
 mod spec;
 
 pub use brace::{format, format_map};
+pub(crate) use percent::whole;
 pub use spec::format_value;
 
 use crate::{Interp, Result, Value};

@@ -9,8 +9,11 @@ mod set;
 mod split;
 mod str;
 
+pub(crate) use dict::update as update_dict;
 pub use dict::{DictView, ViewKind};
+pub(crate) use list::sort_by_key;
 pub(crate) use split::split_blanks;
+pub(crate) use str::{center, replace_text};
 
 use crate::{Args, Error, ErrorKind, Interp, Result, Value};
 
