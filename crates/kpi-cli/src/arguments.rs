@@ -62,7 +62,12 @@ const GLOBAL_VALUES: &[(&str, Option<char>, &str, &str)] = &[
     ("printer-width", None, "N", "Width of a result line"),
     ("record-timing-info", Some('r'), "FILE", "Accepted for compatibility"),
     ("sqlparse", None, "YAML", "Accepted for compatibility"),
-    ("warn-error-options", None, "YAML", "Which warnings are errors: {error: [...], warn: [...], silence: [...]}"),
+    (
+        "warn-error-options",
+        None,
+        "YAML",
+        "Which warnings are errors: {error: [...], warn: [...], silence: [...]}",
+    ),
 ];
 
 /// Flags with one of several values of every command.
@@ -71,7 +76,11 @@ const GLOBAL_CHOICES: &[(&str, &[&str], &str)] = &[
     ("log-format-file", &["text", "debug", "json", "default"], "Format of the log file"),
     ("log-level", &["debug", "info", "warn", "error", "none"], "Least level of messages"),
     ("log-level-file", &["debug", "info", "warn", "error", "none"], "Least level in the log file"),
-    ("indirect-selection", &["eager", "cautious", "buildable", "empty"], "Which tests a selection brings along"),
+    (
+        "indirect-selection",
+        &["eager", "cautious", "buildable", "empty"],
+        "Which tests a selection brings along",
+    ),
 ];
 
 const RESOURCE_TYPES: &[&str] = &[
@@ -105,7 +114,8 @@ fn with_switch(command: Command, s: &Switch, global: bool) -> Command {
     if s.help.starts_with("Accepted for compatibility") {
         yes = yes.hide(true);
     }
-    let no = Arg::new(no).long(no).action(ArgAction::SetTrue).overrides_with(s.name).hide(true).global(global);
+    let no =
+        Arg::new(no).long(no).action(ArgAction::SetTrue).overrides_with(s.name).hide(true).global(global);
     command.arg(yes).arg(no)
 }
 
@@ -161,7 +171,11 @@ fn selection(command: Command) -> Command {
 fn resource_types(command: Command) -> Command {
     let types = || PossibleValuesParser::new(RESOURCE_TYPES.iter().copied());
     command
-        .arg(many("resource-type", "TYPE", "Only nodes of these types").alias("resource-types").value_parser(types()))
+        .arg(
+            many("resource-type", "TYPE", "Only nodes of these types")
+                .alias("resource-types")
+                .value_parser(types()),
+        )
         .arg(
             many("exclude-resource-type", "TYPE", "No nodes of these types")
                 .alias("exclude-resource-types")
@@ -213,7 +227,9 @@ fn inline(command: Command) -> Command {
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
     let output = |values: &'static [&'static str], help: &'static str| {
-        value("output", "FORMAT", help).value_parser(PossibleValuesParser::new(values.iter().copied())).ignore_case(true)
+        value("output", "FORMAT", help)
+            .value_parser(PossibleValuesParser::new(values.iter().copied()))
+            .ignore_case(true)
     };
     with_globals(
         Command::new("kpi")
@@ -309,7 +325,8 @@ mod tests {
 
     #[test]
     fn a_flag_may_stand_before_or_behind_the_command() {
-        let behind = command().try_get_matches_from(["kpi", "run", "-s", "a", "b+", "--no-fail-fast", "-x"]).unwrap();
+        let behind =
+            command().try_get_matches_from(["kpi", "run", "-s", "a", "b+", "--no-fail-fast", "-x"]).unwrap();
         let (_, run) = behind.subcommand().unwrap();
         assert!(run.get_flag("fail-fast") && !run.get_flag("no-fail-fast"));
         assert_eq!(run.get_many::<String>("select").unwrap().collect::<Vec<_>>(), ["a", "b+"]);

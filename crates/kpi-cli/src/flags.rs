@@ -118,7 +118,9 @@ pub struct Flags {
 /// Reads an environment variable: `KPI_NAME`, then `DBT_NAME`; an empty one counts as absent.
 pub fn environment(name: &str) -> Option<String> {
     let upper = name.to_uppercase();
-    ["KPI_", "DBT_"].iter().find_map(|prefix| std::env::var(format!("{prefix}{upper}")).ok().filter(|v| !v.is_empty()))
+    ["KPI_", "DBT_"]
+        .iter()
+        .find_map(|prefix| std::env::var(format!("{prefix}{upper}")).ok().filter(|v| !v.is_empty()))
 }
 
 fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
@@ -128,7 +130,10 @@ fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
         _ => Err(Diagnostic::error(
             "K0002",
             "Usage Error",
-            format!("The environment variable for --{} is '{text}', which is neither true nor false", name.replace('_', "-")),
+            format!(
+                "The environment variable for --{} is '{text}', which is neither true nor false",
+                name.replace('_', "-")
+            ),
         )
         .with_hint("use 1 or 0")),
     }
@@ -140,11 +145,7 @@ impl Flags {
     /// # Errors
     /// An environment variable whose text does not fit its flag.
     pub fn resolve(which: &str, matches: &ArgMatches, words: &[String]) -> Result<Self, Diagnostic> {
-        let mut flags = Self {
-            which: which.to_owned(),
-            command_line: words.join(" "),
-            ..Self::default()
-        };
+        let mut flags = Self { which: which.to_owned(), command_line: words.join(" "), ..Self::default() };
         let dashed = |name: &str| name.replace('_', "-");
         for (name, default) in SWITCHES {
             let given = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
@@ -183,7 +184,10 @@ impl Flags {
                     Diagnostic::error(
                         "K0002",
                         "Usage Error",
-                        format!("The environment variable for --{} is '{text}', which is not a number", dashed(name)),
+                        format!(
+                            "The environment variable for --{} is '{text}', which is not a number",
+                            dashed(name)
+                        ),
                     )
                 })?),
                 (None, None) => {
@@ -240,8 +244,12 @@ impl Flags {
             } else if !self.values.contains_key(&key)
                 && let Some(near) = nearest(&key, BEHAVIOUR_FLAGS.iter().map(|(name, _)| *name))
             {
-                return Err(Diagnostic::error("K0206", "Runtime Error", format!("There is no project flag '{key}'"))
-                    .with_hint(format!("did you mean '{near}'?")));
+                return Err(Diagnostic::error(
+                    "K0206",
+                    "Runtime Error",
+                    format!("There is no project flag '{key}'"),
+                )
+                .with_hint(format!("did you mean '{near}'?")));
             }
         }
         Ok(())
@@ -255,6 +263,11 @@ impl Flags {
     /// A switch that may be unset.
     pub fn maybe(&self, name: &str) -> Option<bool> {
         self.values.get(name).and_then(Json::as_bool)
+    }
+
+    /// A flag's value, if it has one.
+    pub fn value(&self, name: &str) -> Option<&Json> {
+        self.values.get(name).filter(|v| !v.is_null())
     }
 
     /// A flag's text.
@@ -274,11 +287,6 @@ impl Flags {
             .and_then(Json::as_array)
             .map(|a| a.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
             .unwrap_or_default()
-    }
-
-    /// Sets a flag, for commands that imply one.
-    pub fn set(&mut self, name: &str, value: impl Into<Json>) {
-        self.values.insert(name.to_owned(), value.into());
     }
 
     /// As `flags` of templates and `args` of run results: lower-case names, empty ones left out.

@@ -1,81 +1,25 @@
-//! Where events go: the terminal (text with colour and a progress bar, or JSON lines) and the log file.
+//! What is said and where: text or JSON on the terminal, a log file, the progress bar.
 //!
-//! stdout is data, stderr is talk: everything here goes to stderr, except that with `--log-format json` the lines go to
-//! stdout, where tools that start dbt read them.
+//! In text, messages go to stderr and what the command was called for (rows, lists, compiled SQL) to stdout, so that
+//! it can be piped. With `--log-format json` everything goes to stdout, one object a line, in dbt's shape.
 
+use crate::event_codes;
 use crate::flags::Flags;
-use crate::progress::Progress;
-use indexmap::IndexMap;
-use kpi_diagnostics::{Event, EventSink, Level};
+use crate::log_file::LogFile;
+use crate::progress::{self, Progress};
+use crate::warnings::{Treatment, WarningRules};
+use kpi_diagnostics::{Diagnostic, Event, EventSink, Level, Severity};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json, json};
-use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// dbt's codes of the events that kpi emits.
-const CODES: &[(&str, &str)] = &[
-    ("MainReportVersion", "A001"),
-    ("MainReportArgs", "A002"),
-    ("MainEncounteredError", "Z002"),
-    ("CommandCompleted", "Q039"),
-    ("ConcurrencyLine", "Q026"),
-    ("FoundStats", "W006"),
-    ("LogStartLine", "Q011"),
-    ("LogModelResult", "Q012"),
-    ("LogTestResult", "Q007"),
-    ("LogSeedResult", "Q016"),
-    ("LogSnapshotResult", "Q015"),
-    ("LogHookStartLine", "Q032"),
-    ("LogHookEndLine", "Q033"),
-    ("LogSkipBecauseError", "Z034"),
-    ("LogCancelLine", "Q027"),
-    ("SkippingDetails", "Z033"),
-    ("NodeStart", "Q024"),
-    ("NodeFinished", "Q025"),
-    ("NodeCompiling", "Q030"),
-    ("NodeExecuting", "Q031"),
-    ("MarkSkippedChildren", "Z035"),
-    ("FinishedRunningStats", "E047"),
-    ("EndOfRunSummary", "Z030"),
-    ("StatsLine", "Z023"),
-    ("RunResultError", "Z024"),
-    ("RunResultErrorNoMessage", "Z025"),
-    ("RunResultFailure", "Z021"),
-    ("RunResultWarning", "Z021"),
-    ("RunResultWarningMessage", "Z049"),
-    ("SQLCompiledPath", "Z026"),
-    ("CheckNodeTestFailure", "Z027"),
-    ("SQLQuery", "E016"),
-    ("SQLQueryStatus", "E017"),
-    ("JinjaLogInfo", "I062"),
-    ("JinjaLogDebug", "I063"),
-    ("JinjaLogWarning", "I061"),
-    ("PrintEvent", "Z052"),
-    ("NothingToDo", "Q035"),
-    ("NoNodesSelected", "P011"),
-    ("NoNodesForSelectionCriteria", "M030"),
-    ("CompiledNode", "Q042"),
-    ("ShowNode", "Q041"),
-    ("ListCmdOut", "Z051"),
-    ("UnusedResourceConfigPath", "I036"),
-    ("Note", "Z050"),
-];
 
 /// Format of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Text,
+    Debug,
     Json,
-}
-
-/// The log file with its rotation.
-struct LogFile {
-    path: PathBuf,
-    file: Option<File>,
-    written: u64,
-    limit: u64,
 }
 
 /// Sends events to the terminal and to the log file.
@@ -87,12 +31,13 @@ pub struct Messages {
     quiet: bool,
     print: bool,
     colour: bool,
+    cache_events: bool,
     file_format: Format,
     file_level: Level,
-    file: Mutex<Option<LogFile>>,
+    file: Mutex<LogFile>,
     progress: Option<Progress>,
-    counts: Mutex<IndexMap<&'static str, u64>>,
-    warnings: AtomicUsize,
+    rules: WarningRules,
+    failed_warnings: Mutex<Vec<String>>,
     secrets: Vec<String>,
 }
 
@@ -106,18 +51,44 @@ fn level_of(text: Option<&str>) -> Option<Level> {
     }
 }
 
+fn format_of(text: Option<&str>) -> Format {
+    match text.map(str::to_lowercase).as_deref() {
+        Some("json") => Format::Json,
+        Some("debug") => Format::Debug,
+        _ => Format::Text,
+    }
+}
+
+/// The thread's name as dbt's logs have it: tools group lines by it.
+fn thread_name() -> String {
+    let thread = std::thread::current();
+    match thread.name() {
+        Some(name) => match name.strip_prefix("worker-") {
+            Some(number) => format!("Thread-{number} (worker)"),
+            None => name.to_owned(),
+        },
+        None => "MainThread".to_owned(),
+    }
+}
+
 impl Messages {
     /// Sinks as the flags say. The log file is opened later, when the project's log path is known.
-    pub fn new(flags: &Flags, invocation_id: &str) -> Self {
-        let json = |name| if flags.text(name) == Some("json") { Format::Json } else { Format::Text };
+    ///
+    /// # Errors
+    /// Options for warnings that make no sense.
+    pub fn new(flags: &Flags, invocation_id: &str) -> Result<Self, Diagnostic> {
         let quiet = flags.switch("quiet");
         let level = level_of(flags.text("log_level"));
-        let console = json("log_format");
+        let console = match format_of(flags.text("log_format")) {
+            Format::Text if flags.switch("debug") => Format::Debug,
+            other => other,
+        };
         let terminal = std::io::stderr().is_terminal();
-        let colour = flags.maybe("use_colors").unwrap_or(terminal) && console == Format::Text;
-        let progress =
-            (terminal && console == Format::Text && !quiet && flags.text("log_level") != Some("none")).then(Progress::new);
-        Self {
+        let colour = flags.maybe("use_colors").unwrap_or(terminal) && console != Format::Json;
+        let progress = (terminal && console == Format::Text && !quiet && level.is_some()).then(Progress::new);
+        let file_level = level_of(flags.text("log_level_file"));
+        let file = if file_level.is_some() { LogFile::Waiting(Vec::new()) } else { LogFile::Off };
+        let messages = Self {
             invocation_id: invocation_id.to_owned(),
             console,
             console_level: if quiet { Level::Error } else { level.unwrap_or(Level::Error) },
@@ -125,71 +96,117 @@ impl Messages {
             quiet,
             print: flags.switch("print"),
             colour,
-            file_format: json("log_format_file"),
-            file_level: level_of(flags.text("log_level_file")).unwrap_or(Level::Error),
-            file: Mutex::new(None),
+            cache_events: flags.switch("log_cache_events"),
+            file_format: format_of(flags.text("log_format_file")),
+            file_level: file_level.unwrap_or(Level::Error),
+            file: Mutex::new(file),
             progress,
-            counts: Mutex::new(IndexMap::new()),
-            warnings: AtomicUsize::new(0),
+            rules: WarningRules::new(flags.switch("warn_error"), flags.value("warn_error_options"))?,
+            failed_warnings: Mutex::new(Vec::new()),
             secrets: secrets(),
+        };
+        if messages.file_format != Format::Json {
+            let time = chrono::Local::now().format("%H:%M:%S%.6f");
+            messages.file.lock().line(&format!(
+                "\n\n============================== {time} | {invocation_id} =============================="
+            ));
         }
+        Ok(messages)
     }
 
-    /// Opens the log file. A folder that cannot be written costs the log, not the run.
+    /// Opens the log file.
     pub fn open_log(&self, path: PathBuf, limit: u64) {
-        if let Some(folder) = path.parent() {
-            let _ = std::fs::create_dir_all(folder);
+        let mut file = self.file.lock();
+        if file.wanted() {
+            file.open(path, limit);
         }
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).ok();
-        let written = file.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |m| m.len());
-        *self.file.lock() = Some(LogFile { path, file, written, limit });
     }
 
-    /// The progress bar, if a person watches.
-    pub fn progress(&self) -> Option<&Progress> {
-        self.progress.as_ref()
+    /// Whether only errors and data are shown.
+    pub fn quiet(&self) -> bool {
+        self.quiet
     }
 
-    /// Whether the terminal shows colour.
-    pub fn colour(&self) -> bool {
-        self.colour
+    /// Whether messages are JSON.
+    pub fn is_json(&self) -> bool {
+        self.console == Format::Json
     }
 
-    /// How many warnings were shown.
-    pub fn warnings(&self) -> usize {
-        self.warnings.load(Ordering::Relaxed)
+    /// The rules for warnings.
+    pub fn rules(&self) -> &WarningRules {
+        &self.rules
+    }
+
+    /// Says something.
+    pub fn say(&self, name: &'static str, level: Level, message: impl Into<String>) {
+        self.emit(Event::new(name, level, message));
+    }
+
+    /// Says something with fields.
+    pub fn say_with(&self, name: &'static str, level: Level, message: impl Into<String>, data: Json) {
+        let data = match data {
+            Json::Object(map) => map,
+            _ => Map::new(),
+        };
+        self.emit(Event { name, level, message: message.into(), data });
+    }
+
+    /// A blank line.
+    pub fn blank(&self) {
+        self.emit(Event::new("Formatting", Level::Info, "").with("msg", ""));
     }
 
     /// Prints data to stdout: what the command was called for. With JSON messages, as an event.
-    pub fn data(&self, name: &'static str, text: &str, data: Map<String, Json>) {
-        if self.console == Format::Json {
-            let event = Event { name, level: Level::Info, message: text.to_owned(), data };
-            self.line_to_stdout(&self.json_line(&event));
-        } else {
-            self.line_to_stdout(text);
-        }
-        let mut event = Event::new(name, Level::Debug, text);
-        event.level = Level::Info;
-        self.to_file(&event);
+    pub fn data(&self, name: &'static str, text: &str, data: Json) {
+        self.data_lines(name, std::iter::once((text.to_owned(), data)));
     }
 
-    fn line_to_stdout(&self, text: &str) {
-        let print = || {
-            let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{text}");
+    /// Prints many lines of data.
+    pub fn data_lines(&self, name: &'static str, lines: impl Iterator<Item = (String, Json)>) {
+        let to_file = self.file_level <= Level::Info && self.file.lock().wanted();
+        self.aside(|| {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            for (text, data) in lines {
+                let data = match data {
+                    Json::Object(map) => map,
+                    _ => Map::new(),
+                };
+                let event = Event { name, level: Level::Info, message: text, data };
+                let shown =
+                    if self.is_json() { self.json_line(&event) } else { self.scrub(event.message.clone()) };
+                if writeln!(out, "{shown}").is_err() {
+                    // Nobody reads any more (`kpi ls | head`).
+                    break;
+                }
+                if to_file {
+                    self.to_file(&event);
+                }
+            }
             let _ = out.flush();
-        };
-        match &self.progress {
-            Some(progress) => progress.suspend(print),
-            None => print(),
-        }
+        });
     }
 
-    fn line_to_stderr(&self, text: &str) {
-        let print = || {
-            let mut err = std::io::stderr().lock();
-            let _ = writeln!(err, "{text}");
-        };
+    /// The warnings so far that the flags turn into errors.
+    ///
+    /// # Errors
+    /// If there are any.
+    pub fn check_warnings(&self) -> Result<(), Vec<Diagnostic>> {
+        let failed = std::mem::take(&mut *self.failed_warnings.lock());
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(failed
+            .into_iter()
+            .map(|message| {
+                Diagnostic::error("K0005", "Compilation Error", message).with_hint(
+                    "this is a warning that --warn-error or --warn-error-options turns into an error",
+                )
+            })
+            .collect())
+    }
+
+    /// Prints while the progress bar is hidden.
+    fn aside(&self, print: impl FnOnce()) {
         match &self.progress {
             Some(progress) => progress.suspend(print),
             None => print(),
@@ -197,22 +214,30 @@ impl Messages {
     }
 
     fn json_line(&self, event: &Event) -> String {
-        let code = CODES.iter().find(|(n, _)| *n == event.name).map_or("Z050", |(_, c)| c);
         let info = json!({
             "category": "",
-            "code": code,
+            "code": event_codes::code(event.name),
             "extra": {},
             "invocation_id": self.invocation_id,
             "level": event.level.as_str(),
             "msg": event.message,
             "name": event.name,
             "pid": std::process::id(),
-            "thread": std::thread::current().name().unwrap_or("MainThread"),
+            "thread": thread_name(),
             "ts": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
         });
         let mut data = event.data.clone();
-        data.entry("msg").or_insert_with(|| Json::from(event.message.clone()));
+        if data.is_empty() {
+            data.insert("msg".to_owned(), Json::from(event.message.clone()));
+        }
         self.scrub(json!({"data": data, "info": info}).to_string())
+    }
+
+    fn debug_line(&self, event: &Event) -> String {
+        let time = chrono::Local::now().format("%H:%M:%S%.6f");
+        let thread = thread_name();
+        let thread: String = thread.chars().take(10).collect();
+        self.scrub(format!("{time} [{:<5}] [{thread:<10}]: {}", event.level.as_str(), event.message))
     }
 
     fn scrub(&self, mut text: String) -> String {
@@ -225,33 +250,14 @@ impl Messages {
     }
 
     fn to_file(&self, event: &Event) {
-        if event.level < self.file_level {
+        if event.level < self.file_level || !self.file.lock().wanted() {
             return;
         }
-        let mut guard = self.file.lock();
-        let Some(log) = guard.as_mut() else { return };
         let line = match self.file_format {
             Format::Json => self.json_line(event),
-            Format::Text => self.scrub(format!(
-                "{} [{:<5}] [{}]: {}",
-                chrono::Local::now().format("%H:%M:%S%.6f"),
-                event.level.as_str(),
-                std::thread::current().name().unwrap_or("MainThread"),
-                event.message
-            )),
+            Format::Text | Format::Debug => self.debug_line(event),
         };
-        if log.limit > 0 && log.written > log.limit {
-            let mut rotated = log.path.clone().into_os_string();
-            rotated.push(".1");
-            log.file = None;
-            let _ = std::fs::rename(&log.path, rotated);
-            log.file = File::create(&log.path).ok();
-            log.written = 0;
-        }
-        if let Some(file) = log.file.as_mut() {
-            let _ = writeln!(file, "{line}");
-            log.written += line.len() as u64 + 1;
-        }
+        self.file.lock().line(&line);
     }
 
     fn to_console(&self, event: &Event) {
@@ -262,46 +268,88 @@ impl Messages {
         if self.silent || (!printed && event.level < self.console_level) {
             return;
         }
-        if self.console == Format::Json {
-            self.line_to_stdout(&self.json_line(event));
-        } else if printed {
-            self.line_to_stdout(&self.scrub(event.message.clone()));
-        } else {
-            let text = self.scrub(event.message.clone());
-            let text = if self.colour { crate::progress::paint(event, &text) } else { text };
-            if text.is_empty() || self.quiet {
-                self.line_to_stderr(&text);
-            } else {
-                let time = chrono::Local::now().format("%H:%M:%S");
-                self.line_to_stderr(&format!("{time}  {text}"));
-            }
+        if matches!(event.name, "CacheAction" | "CacheDumpGraph") && !self.cache_events {
+            return;
         }
+        if self.is_json() {
+            let line = self.json_line(event);
+            self.aside(|| {
+                let mut out = std::io::stdout().lock();
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            });
+            return;
+        }
+        if printed {
+            let line = self.scrub(event.message.clone());
+            self.aside(|| {
+                let mut out = std::io::stdout().lock();
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            });
+            return;
+        }
+        let text = if self.console == Format::Debug {
+            self.debug_line(event)
+        } else {
+            self.scrub(event.message.clone())
+        };
+        let text = if self.colour { progress::paint(event, &text) } else { text };
+        let line = if self.console == Format::Debug || text.is_empty() || self.quiet {
+            text
+        } else {
+            format!("{}  {text}", chrono::Local::now().format("%H:%M:%S"))
+        };
+        self.aside(|| {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        });
     }
 }
 
 /// Values of secret environment variables: never shown.
 fn secrets() -> Vec<String> {
-    let mut found: Vec<String> = std::env::vars()
-        .filter(|(k, v)| {
-            (k.starts_with("DBT_ENV_SECRET") || k.starts_with("KPI_ENV_SECRET") || k.starts_with("DBT_ENGINE_ENV_SECRET"))
-                && !v.trim().is_empty()
-        })
+    const PREFIXES: [&str; 3] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET", "DBT_ENGINE_ENV_SECRET"];
+    let mut found: Vec<String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .filter(|(k, v)| PREFIXES.iter().any(|p| k.starts_with(p)) && !v.trim().is_empty())
         .map(|(_, v)| v)
         .collect();
     found.sort_by_key(|s| std::cmp::Reverse(s.len()));
     found
 }
 
+/// The event that dbt raises for what a diagnostic warns of, so that `--warn-error-options` can name it.
+fn event_name(code: &str) -> &'static str {
+    match code {
+        _ if code.is_empty() => "Note",
+        _ => "Diagnostic",
+    }
+}
+
 impl EventSink for Messages {
     fn emit(&self, event: Event) {
         if event.level == Level::Warn {
-            self.warnings.fetch_add(1, Ordering::Relaxed);
+            match self.rules.treatment(event.name) {
+                Treatment::Show => {}
+                Treatment::Silence => return,
+                Treatment::Error => {
+                    self.failed_warnings.lock().push(event.message);
+                    return;
+                }
+            }
         }
-        *self.counts.lock().entry(event.name).or_insert(0) += 1;
         if let Some(progress) = &self.progress {
             progress.observe(&event);
         }
         self.to_console(&event);
         self.to_file(&event);
+    }
+
+    fn diagnostic(&self, diagnostic: Diagnostic) {
+        let name = event_name(diagnostic.code);
+        let rendered = diagnostic.render();
+        let event = match diagnostic.severity {
+            Severity::Error => Event::new(name, Level::Error, rendered),
+            Severity::Warning => Event::new(name, Level::Warn, format!("[WARNING]: {rendered}")),
+        };
+        self.emit(event.with("code", diagnostic.code).with("msg", diagnostic.message));
     }
 }

@@ -37,7 +37,9 @@ impl Progress {
                 let total = event.data.get("node_count").and_then(Json::as_u64).unwrap_or(0);
                 if total > 0 {
                     let bar = self.all.add(ProgressBar::new(total));
-                    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed}  {wide_msg}") {
+                    if let Ok(style) =
+                        ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed}  {wide_msg}")
+                    {
                         bar.set_style(style);
                     }
                     bar.enable_steady_tick(Duration::from_millis(250));
@@ -115,7 +117,9 @@ pub fn paint(event: &Event, text: &str) -> String {
         "EndOfRunSummary" => {
             if text.starts_with("Completed successfully") {
                 colour(AnsiColor::Green)
-            } else if text.contains(" 0 error") || text.starts_with("Completed with") && !text.contains("error") {
+            } else if text.contains(" 0 error")
+                || text.starts_with("Completed with") && !text.contains("error")
+            {
                 colour(AnsiColor::Yellow)
             } else {
                 colour(AnsiColor::Red)

@@ -1,0 +1,100 @@
+//! `kpi compile`: templates become SQL in `target/compiled`; what is selected by name is shown too.
+
+use super::{run, select, write};
+use crate::session::{Ending, Outcome, Session};
+use kpi_diagnostics::{Diagnostic, Level};
+use kpi_engine::Task;
+use kpi_manifest::Manifest;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// Compiles what is selected, or the text of `--inline`.
+pub fn compile(session: &Session) -> Outcome {
+    let flags = &session.flags;
+    let messages = &session.messages;
+    let inline = flags.text("inline").map(str::to_owned);
+    let loaded = session.load(inline.as_deref())?;
+    let selected: Vec<Arc<str>> = match &inline {
+        Some(_) => select::inline(&loaded.manifest),
+        None => select::nodes(session, &loaded, Task::Compile)?,
+    };
+    let (engine, project) = run::engine(session, loaded);
+    if selected.is_empty() {
+        messages.say(
+            "NothingToDo",
+            Level::Warn,
+            "Nothing to do. Try checking your model configs and model specification args",
+        );
+        messages.check_warnings()?;
+        write::manifest(session, &project, &engine.into_manifest())?;
+        write::run_results(session, &project, &[], 0.0)?;
+        return Ok(Ending::Good);
+    }
+    let summary = engine.run(Task::Compile, &selected)?;
+    let mut errors = Vec::new();
+    for result in &summary.results {
+        if result.status.is_failure() {
+            errors.push(result.message.clone().unwrap_or_else(|| result.unique_id.to_string()));
+        }
+    }
+    let manifest = engine.into_manifest();
+    write::run_results(session, &project, &summary.results, summary.elapsed)?;
+    write::manifest(session, &project, &manifest)?;
+    if !errors.is_empty() {
+        // The messages are whole diagnostics already: heading, place, hint.
+        let text = errors.join("\n\n");
+        messages.say_with(
+            "MainEncounteredError",
+            Level::Error,
+            format!("Encountered an error:\n{text}"),
+            json!({"exc": text}),
+        );
+        return Ok(Ending::Interrupted);
+    }
+    for id in &selected {
+        show(session, &manifest, id, inline.is_some())?;
+    }
+    Ok(Ending::Good)
+}
+
+/// Prints the SQL of a node that was asked for by name.
+fn show(session: &Session, manifest: &Manifest, id: &str, inline: bool) -> Result<(), Diagnostic> {
+    let Some(node) = manifest.node(id) else { return Ok(()) };
+    let asked = session.flags.list("select");
+    if !inline && !asked.iter().any(|words| words.contains(&*node.name)) {
+        return Ok(());
+    }
+    let compiled = node.compiled_code.as_deref().unwrap_or(&node.raw_code);
+    let json_wanted = session.flags.text("output") == Some("json");
+    let text = if json_wanted {
+        let object = if inline {
+            json!({"compiled": compiled})
+        } else {
+            json!({"node": &*node.name, "compiled": compiled})
+        };
+        pretty(&object)
+    } else if session.messages.quiet() {
+        compiled.to_owned()
+    } else if inline {
+        format!("Compiled inline node is:\n{compiled}")
+    } else {
+        format!("Compiled node '{}' is:\n{compiled}", node.name)
+    };
+    session.messages.data(
+        "CompiledNode",
+        &text,
+        json!({
+            "node_name": &*node.name,
+            "compiled": compiled,
+            "is_inline": inline,
+            "unique_id": &*node.unique_id,
+            "output_format": if json_wanted { "json" } else { "text" },
+            "quiet": session.messages.quiet(),
+        }),
+    );
+    Ok(())
+}
+
+fn pretty(value: &Json) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

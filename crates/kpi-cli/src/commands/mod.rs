@@ -1,0 +1,191 @@
+//! The commands: which one was called, and how each ends.
+
+mod clean;
+mod compile;
+mod debug;
+mod init;
+mod list;
+mod operation;
+mod parse;
+mod run;
+mod select;
+mod shell;
+mod show;
+mod write;
+
+use crate::arguments;
+use crate::flags::{self, Flags};
+use crate::messages::Messages;
+use crate::session::{Ending, Failure, Outcome, Session, VERSION, is_native};
+use clap::ArgMatches;
+use kpi_artifacts::Invocation;
+use kpi_diagnostics::{Diagnostic, Level, SourceFile};
+use kpi_engine::Task;
+use kpi_project::{LoadOptions, Project};
+use serde_json::{Map, Value as Json, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+const GOOD: u8 = 0;
+const NODE_FAILED: u8 = 1;
+const WRONG: u8 = 2;
+
+/// Prints text that somebody asked for; a closed pipe is no fault.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Does what the command line asks; gives the exit code.
+pub fn run() -> u8 {
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let matches = match arguments::command().try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(WRONG);
+        }
+    };
+    if matches.get_flag("version") {
+        print(&crate::version::text());
+        return GOOD;
+    }
+    let Some((name, matches)) = matches.subcommand() else {
+        print(&arguments::command().render_help().to_string());
+        return GOOD;
+    };
+    match name {
+        "completions" => return shell::completions(matches),
+        "man" => return shell::man(),
+        _ => {}
+    }
+    let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
+    call(name, matches, &words)
+}
+
+/// Shows what is wrong before there are messages.
+fn wrong_call(diagnostic: &Diagnostic) -> u8 {
+    let _ = writeln!(std::io::stderr(), "{}", diagnostic.render());
+    WRONG
+}
+
+/// The `flags:` of the project file, read before all else: they decide about messages too. What is wrong with the file
+/// is told when it is read for good.
+fn project_flags(session_flags: &Flags, working_dir: &std::path::Path) -> Map<String, Json> {
+    let options = LoadOptions {
+        project_dir: session_flags.text("project_dir").map(PathBuf::from),
+        working_dir: Some(working_dir.to_owned()),
+        ..LoadOptions::default()
+    };
+    let Ok(root) = Project::find_root(&options) else { return Map::new() };
+    let name = if is_native(&root) { "kpi.toml" } else { "dbt_project.yml" };
+    let Ok(text) = std::fs::read_to_string(root.join(name)) else { return Map::new() };
+    let file = SourceFile::new(name, text);
+    let parsed = if is_native(&root) {
+        kpi_project::yaml::parse_toml(&file).ok()
+    } else {
+        kpi_project::yaml::parse(&file).ok().flatten()
+    };
+    parsed.and_then(|node| node.get("flags").map(|flags| flags.to_json_map())).unwrap_or_default()
+}
+
+fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
+    let clock = Instant::now();
+    let mut flags = match Flags::resolve(name, matches, words) {
+        Ok(flags) => flags,
+        Err(diagnostic) => return wrong_call(&diagnostic),
+    };
+    let working_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let invocation_id =
+        flags::environment("invocation_id").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let applied =
+        if name == "init" { Ok(()) } else { flags.apply_project(&project_flags(&flags, &working_dir)) };
+    let messages = match Messages::new(&flags, &invocation_id) {
+        Ok(messages) => Arc::new(messages),
+        Err(diagnostic) => return wrong_call(&diagnostic),
+    };
+    let session = Session {
+        invocation: Invocation::new(invocation_id, chrono::Utc::now()),
+        flags,
+        messages: messages.clone(),
+        working_dir,
+    };
+    messages.say_with(
+        "MainReportVersion",
+        Level::Info,
+        format!("Running with kpi={VERSION}"),
+        json!({"version": format!("={VERSION}"), "log_version": 3}),
+    );
+    messages.say_with(
+        "MainReportArgs",
+        Level::Debug,
+        format!("running kpi with arguments {}", Json::Object(session.flags.to_map())),
+        json!({"args": session.flags.to_map()}),
+    );
+    crate::interrupt::listen();
+    let outcome = applied.map_err(Failure::from).and_then(|()| dispatch(name, &session, matches));
+    // A warning of the very end can be an error too.
+    let outcome =
+        outcome.and_then(|ending| messages.check_warnings().map(|()| ending).map_err(Failure::from));
+    let code = match &outcome {
+        Ok(Ending::Good) => GOOD,
+        Ok(Ending::NodeFailed) => NODE_FAILED,
+        Ok(Ending::Interrupted) => WRONG,
+        Err(failure) => {
+            encountered(&messages, failure);
+            WRONG
+        }
+    };
+    let elapsed = clock.elapsed().as_secs_f64();
+    let verb = if code == GOOD { "succeeded" } else { "failed" };
+    messages.say_with(
+        "CommandCompleted",
+        Level::Debug,
+        format!(
+            "Command `kpi {name}` {verb} at {} after {elapsed:.2} seconds",
+            chrono::Local::now().format("%H:%M:%S%.6f")
+        ),
+        json!({
+            "command": format!("kpi {name}"),
+            "success": code == GOOD,
+            "completed_at": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            "elapsed": elapsed,
+        }),
+    );
+    code
+}
+
+/// Tells what kept a command from its work.
+fn encountered(messages: &Messages, failure: &Failure) {
+    let rendered: Vec<String> = failure.0.iter().map(Diagnostic::render).collect();
+    let text = rendered.join("\n\n");
+    messages.say_with(
+        "MainEncounteredError",
+        Level::Error,
+        format!("Encountered an error:\n{text}"),
+        json!({"exc": text}),
+    );
+}
+
+fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
+    match name {
+        "build" => run::run(session, Task::Build),
+        "run" => run::run(session, Task::Run),
+        "test" => run::run(session, Task::Test),
+        "seed" => run::run(session, Task::Seed),
+        "snapshot" => run::run(session, Task::Snapshot),
+        "compile" => compile::compile(session),
+        "show" => show::show(session),
+        "ls" => list::list(session),
+        "parse" => parse::parse(session),
+        "run-operation" => operation::operation(session, matches),
+        "debug" => debug::debug(session, matches),
+        "clean" => clean::clean(session, matches),
+        "init" => init::init(session, matches),
+        other => {
+            Err(Diagnostic::error("K0001", "Usage Error", format!("There is no command '{other}'")).into())
+        }
+    }
+}

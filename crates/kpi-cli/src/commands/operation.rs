@@ -1,0 +1,34 @@
+//! `kpi run-operation`: calls a macro.
+
+use super::{run, write};
+use crate::session::{Ending, Outcome, Session};
+use crate::warnings;
+use clap::ArgMatches;
+use kpi_artifacts::NodeStatus;
+use kpi_diagnostics::Level;
+use serde_json::{Map, json};
+
+/// Calls the macro; what it prints goes to the terminal.
+pub fn operation(session: &Session, matches: &ArgMatches) -> Outcome {
+    let name = matches.get_one::<String>("macro").map_or("", String::as_str);
+    let arguments = match matches.get_one::<String>("args") {
+        Some(text) => warnings::mapping("--args", text)?,
+        None => Map::new(),
+    };
+    let loaded = session.load(None)?;
+    let (engine, project) = run::engine(session, loaded);
+    let result = engine.run_operation(name, &arguments)?;
+    let failed = result.status.is_failure();
+    if result.status == NodeStatus::Error {
+        let message = result.message.clone().unwrap_or_default();
+        session.messages.say_with(
+            "RunningOperationCaughtError",
+            Level::Error,
+            format!("Encountered an error while running operation: {message}"),
+            json!({"exc": message}),
+        );
+    }
+    let elapsed = result.execution_time;
+    write::run_results(session, &project, &[result], elapsed)?;
+    Ok(if failed { Ending::NodeFailed } else { Ending::Good })
+}

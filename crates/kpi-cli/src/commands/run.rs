@@ -1,0 +1,117 @@
+//! `kpi build`, `run`, `test`, `seed`, `snapshot`: a selection, run in the order of the graph.
+
+use super::{select, write};
+use crate::session::{Ending, Loaded, Outcome, Session};
+use crate::{interrupt, summary, text_table};
+use kpi_artifacts::NodeResult;
+use kpi_diagnostics::{EventSink, Level};
+use kpi_engine::{Engine, Options, RunSummary, Task};
+use kpi_manifest::Manifest;
+use kpi_project::Project;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Rows that `kpi seed --show` shows.
+const SAMPLE: usize = 10;
+
+/// The engine over what was loaded.
+pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) {
+    let Loaded { project, adapter, shared, manifest } = loaded;
+    let flags = &session.flags;
+    let messages = session.messages.clone();
+    let threads = if flags.switch("single_threaded") { 1 } else { project.target.threads.max(1) };
+    let options = Options {
+        threads,
+        target_name: project.target.target_name.clone(),
+        flags: flags.to_map(),
+        target_path: session.target_path(&project),
+        fail_fast: flags.switch("fail_fast"),
+        empty: flags.switch("empty"),
+        populate_cache: flags.switch("populate_cache"),
+        cache_selected_only: flags.switch("cache_selected_only"),
+        introspect: flags.switch("introspect"),
+        inject_ephemeral_ctes: flags.maybe("inject_ephemeral_ctes").unwrap_or(true),
+        warning_is_error: {
+            let messages = messages.clone();
+            Arc::new(move |name| messages.rules().is_error(name))
+        },
+        printer_width: flags.number("printer_width").and_then(|n| usize::try_from(n).ok()).unwrap_or(80),
+        skip_nodes_if_on_run_start_fails: flags.switch("skip_nodes_if_on_run_start_fails"),
+        interrupted: interrupt::flag(),
+    };
+    let sink: Arc<dyn EventSink> = messages;
+    let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
+    (engine, project)
+}
+
+/// Runs what is selected.
+pub fn run(session: &Session, task: Task) -> Outcome {
+    let loaded = session.load(None)?;
+    let messages = &session.messages;
+    let selected = select::nodes(session, &loaded, task)?;
+    let (engine, project) = engine(session, loaded);
+    if selected.is_empty() {
+        messages.say(
+            "NothingToDo",
+            Level::Warn,
+            "Nothing to do. Try checking your model configs and model specification args",
+        );
+        messages.check_warnings()?;
+        let manifest = engine.into_manifest();
+        write::manifest(session, &project, &manifest)?;
+        write::run_results(session, &project, &[], 0.0)?;
+        summary::end(messages, &manifest, &[], false);
+        return Ok(Ending::Good);
+    }
+    let outcome = engine.run(task, &selected);
+    let RunSummary { results, elapsed, interrupted } = match outcome {
+        Ok(summary) => summary,
+        Err(error) => {
+            // What was understood is of use to other tools though nothing ran.
+            let manifest = engine.into_manifest();
+            write::manifest(session, &project, &manifest)?;
+            return Err(error.into());
+        }
+    };
+    summary::finished(messages, &engine.manifest, &results, elapsed);
+    write::run_results(session, &project, &results, elapsed)?;
+    if matches!(task, Task::Seed | Task::Build) && session.flags.switch("show") {
+        show_seeds(session, &engine, &results);
+    }
+    if !interrupted {
+        engine.show_failures(&results);
+    }
+    let manifest = engine.into_manifest();
+    write::manifest(session, &project, &manifest)?;
+    summary::end(messages, &manifest, &results, interrupted);
+    let succeeded = summary::succeeded(&manifest, &results);
+    Ok(match (interrupted, succeeded) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Good,
+        (false, false) => Ending::NodeFailed,
+    })
+}
+
+/// `kpi seed --show`: the first rows of each seed.
+fn show_seeds(session: &Session, engine: &Arc<Engine>, results: &[NodeResult]) {
+    let manifest: &Manifest = &engine.manifest;
+    for result in results.iter().filter(|r| !r.status.is_failure()) {
+        let Some(node) = manifest.node(&result.unique_id) else { continue };
+        if node.resource_type != kpi_manifest::ResourceType::Seed {
+            continue;
+        }
+        let Ok(previews) = engine.preview(std::slice::from_ref(&node.unique_id), Some(Some(SAMPLE as u64)))
+        else {
+            continue;
+        };
+        for preview in previews {
+            let header = format!("Sample of table: {}.{}", node.schema, node.alias);
+            let rule = "-".repeat(header.chars().count());
+            session.messages.blank();
+            session.messages.say("SeedHeader", Level::Info, header);
+            session.messages.say("Formatting", Level::Info, rule);
+            let text = text_table::markdown(&preview.table, Some(SAMPLE));
+            session.messages.data("PrintEvent", &text, json!({"msg": text}));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Artifacts of a command, unless `--no-write-json` says otherwise.
+
+use crate::session::{Failure, Session};
+use kpi_artifacts::{NodeResult, RunResults};
+use kpi_diagnostics::{Diagnostic, Level};
+use kpi_manifest::Manifest;
+use kpi_project::Project;
+use serde_json::json;
+use std::path::Path;
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Diagnostic::error("K0008", "Runtime Error", format!("{} cannot be written: {error}", path.display()))
+        .with_hint("choose another folder with --target-path, or write none with --no-write-json")
+        .into()
+}
+
+fn written(session: &Session, kind: &str, path: &Path) {
+    let shown = path.display().to_string();
+    session.messages.say_with(
+        "ArtifactWritten",
+        Level::Debug,
+        format!("Wrote artifact {kind} to {shown}"),
+        json!({"artifact_type": kind, "artifact_path": shown}),
+    );
+}
+
+/// `target/manifest.json`
+pub fn manifest(session: &Session, project: &Project, manifest: &Manifest) -> Result<(), Failure> {
+    if !session.flags.switch("write_json") {
+        return Ok(());
+    }
+    let path = session.target_path(project).join("manifest.json");
+    kpi_artifacts::write_manifest(&path, manifest, project, &session.invocation)
+        .map_err(|e| failed(&path, &e))?;
+    written(session, "WritableManifest", &path);
+    Ok(())
+}
+
+/// `target/run_results.json`
+pub fn run_results(
+    session: &Session,
+    project: &Project,
+    results: &[NodeResult],
+    elapsed: f64,
+) -> Result<(), Failure> {
+    if !session.flags.switch("write_json") {
+        return Ok(());
+    }
+    let path = session.target_path(project).join("run_results.json");
+    let results = RunResults {
+        metadata: session.invocation.metadata(RunResults::SCHEMA),
+        results: results.to_vec(),
+        elapsed_time: elapsed,
+        args: session.flags.to_map(),
+    };
+    kpi_artifacts::write_run_results(&path, &results).map_err(|e| failed(&path, &e))?;
+    written(session, "RunExecutionResult", &path);
+    Ok(())
+}

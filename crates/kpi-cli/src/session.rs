@@ -1,0 +1,225 @@
+//! One call of kpi: its flags, its messages, its identity, and the way from a folder to a manifest.
+
+use crate::flags::Flags;
+use crate::messages::Messages;
+use crate::{interrupt, warnings};
+use kpi_adapter::{Adapter, AdapterFacts};
+use kpi_artifacts::Invocation;
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
+use kpi_manifest::context::Shared;
+use kpi_manifest::{Manifest, ResourceType};
+use kpi_project::{LoadOptions, Project};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// kpi's own version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What keeps a command from doing its work: exit code 2.
+#[derive(Debug)]
+pub struct Failure(pub Vec<Diagnostic>);
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Failure {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self(diagnostics)
+    }
+}
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All good: exit code 0.
+    Good,
+    /// A node failed: exit code 1.
+    NodeFailed,
+    /// Ctrl-C: exit code 2, as with dbt.
+    Interrupted,
+}
+
+/// What a command gives back.
+pub type Outcome = Result<Ending, Failure>;
+
+/// One call.
+pub struct Session {
+    /// What was asked for.
+    pub flags: Flags,
+    /// Where messages go.
+    pub messages: Arc<Messages>,
+    /// Identity and start.
+    pub invocation: Invocation,
+    /// The folder that kpi was called in.
+    pub working_dir: PathBuf,
+}
+
+/// A project that was read and understood.
+pub struct Loaded {
+    /// The files.
+    pub project: Arc<Project>,
+    /// The target.
+    pub adapter: Arc<dyn Adapter>,
+    /// What names mean in templates.
+    pub shared: Arc<Shared>,
+    /// The meaning.
+    pub manifest: Manifest,
+}
+
+/// Whether the project in `root` is a native one.
+pub fn is_native(root: &Path) -> bool {
+    !root.join("dbt_project.yml").is_file()
+}
+
+impl Session {
+    /// What the command line says about the project.
+    ///
+    /// # Errors
+    /// `--vars` that is no mapping.
+    pub fn load_options(&self, need_profile: bool) -> Result<LoadOptions, Diagnostic> {
+        let flags = &self.flags;
+        let path = |name| flags.text(name).map(PathBuf::from);
+        Ok(LoadOptions {
+            project_dir: path("project_dir"),
+            profiles_dir: path("profiles_dir"),
+            profile: flags.text("profile").map(str::to_owned),
+            target: flags.text("target").map(str::to_owned),
+            cli_vars: match flags.text("vars") {
+                Some(text) => warnings::mapping("--vars", text)?,
+                None => serde_json::Map::new(),
+            },
+            threads: flags.number("threads").and_then(|n| usize::try_from(n).ok()),
+            need_profile,
+            version_check: flags.switch("version_check"),
+            target_path: flags.text("target_path").map(str::to_owned),
+            working_dir: Some(self.working_dir.clone()),
+            ..LoadOptions::default()
+        })
+    }
+
+    /// Reads the project, and opens the log in its folder.
+    ///
+    /// # Errors
+    /// All that is wrong with its files.
+    pub fn load_project(&self, need_profile: bool) -> Result<Project, Failure> {
+        let options = self.load_options(need_profile)?;
+        let root = Project::find_root(&options)?;
+        let native = is_native(&root);
+        if native {
+            // What a native project names (the database, raw files) is meant from its folder, wherever kpi is called.
+            std::env::set_current_dir(&root).map_err(|error| {
+                Diagnostic::error(
+                    "K0200",
+                    "Runtime Error",
+                    format!("The folder {} cannot be entered: {error}", root.display()),
+                )
+            })?;
+        }
+        let loaded = Project::load(&options);
+        let log_path = match (self.flags.text("log_path"), &loaded) {
+            (Some(path), _) => self.working_dir.join(path),
+            (None, Ok(project)) => {
+                let configured = project.packages.first().map_or("logs", |p| p.config.log_path.as_str());
+                root.join(if configured.is_empty() { "logs" } else { configured })
+            }
+            (None, Err(_)) => root.join("logs"),
+        };
+        let limit = self.flags.number("log_file_max_bytes").and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        self.messages.open_log(log_path.join(if native { "kpi.log" } else { "dbt.log" }), limit);
+        let mut project = loaded?;
+        for warning in std::mem::take(&mut project.warnings) {
+            self.messages.diagnostic(warning);
+        }
+        self.messages.check_warnings()?;
+        Ok(project)
+    }
+
+    /// Opens the target of a project.
+    ///
+    /// # Errors
+    /// Settings that the target does not understand.
+    pub fn adapter(&self, project: &Project) -> Result<Arc<dyn Adapter>, Failure> {
+        let adapter = crate::target::open(project)?;
+        interrupt::cancel_on_interrupt(&adapter);
+        let version = crate::target::version(&*adapter);
+        self.messages.say_with(
+            "AdapterRegistered",
+            Level::Info,
+            format!("Registered adapter: {}={version}", adapter.type_name()),
+            json!({"adapter_name": adapter.type_name(), "adapter_version": format!("={version}")}),
+        );
+        Ok(adapter)
+    }
+
+    /// Reads and understands the project. `inline` is a query that is to be a node of it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(&self, inline: Option<&str>) -> Result<Loaded, Failure> {
+        let project = Arc::new(self.load_project(true)?);
+        let adapter = self.adapter(&project)?;
+        let sink: Arc<dyn EventSink> = self.messages.clone();
+        let shared = Arc::new(Shared {
+            project: project.clone(),
+            adapter: adapter.clone(),
+            facts: Arc::new(AdapterFacts::of(&*adapter)),
+            flags: self.flags.to_map(),
+            invocation_id: self.invocation.id.as_str().into(),
+            started_at: self.invocation.started_at,
+            sink,
+        });
+        let manifest = crate::target::parse(&shared, inline)?;
+        self.messages.check_warnings()?;
+        self.found(&manifest);
+        Ok(Loaded { project, adapter, shared, manifest })
+    }
+
+    /// `Found 5 models, 20 data tests, 3 seeds, 500 macros`
+    fn found(&self, manifest: &Manifest) {
+        let mut counts: Vec<(&'static str, usize)> = Vec::new();
+        let mut add = |kind: &'static str, n: usize| match counts.iter_mut().find(|(k, _)| *k == kind) {
+            Some((_, count)) => *count += n,
+            None => counts.push((kind, n)),
+        };
+        for node in &manifest.nodes {
+            add(node.resource_type.as_str(), 1);
+        }
+        let other = |section: &str| manifest.other.get(section).map_or(0, |entries| entries.len());
+        add(ResourceType::Source.as_str(), manifest.sources.len());
+        add(ResourceType::Exposure.as_str(), manifest.exposures.len());
+        add("metric", other("metrics"));
+        add("macro", manifest.macros.len());
+        add("group", manifest.groups.len());
+        add("semantic_model", other("semantic_models"));
+        add("saved_query", other("saved_queries"));
+        add("unit_test", other("unit_tests"));
+        let stats: Vec<String> = counts
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(kind, n)| match (*kind, n) {
+                (kind, 1) => format!("1 {}", kind.replace('_', " ")),
+                ("test", n) => format!("{n} data tests"),
+                ("analysis", n) => format!("{n} analyses"),
+                ("saved_query", n) => format!("{n} saved queries"),
+                (kind, n) => format!("{n} {}s", kind.replace('_', " ")),
+            })
+            .collect();
+        let stats = stats.join(", ");
+        self.messages.say_with(
+            "FoundStats",
+            Level::Info,
+            format!("Found {stats}"),
+            json!({"stat_line": stats}),
+        );
+    }
+
+    /// The folder of artifacts and compiled SQL.
+    pub fn target_path(&self, project: &Project) -> PathBuf {
+        let configured = project.packages.first().map_or("target", |p| p.config.target_path.as_str());
+        project.root.join(if configured.is_empty() { "target" } else { configured })
+    }
+}
