@@ -78,13 +78,16 @@ where parent.to_field is null
 {%- if min_value is none and max_value is none -%}
   {%- do exceptions.raise_compiler_error("the test `between` on column " ~ column_name ~ " needs a min_value, a max_value or both") -%}
 {%- endif -%}
+{%- set bounds = [
+    (min_value, ' <= ' if strict_min else ' < '),
+    (max_value, ' >= ' if strict_max else ' > '),
+] -%}
 {%- set broken = [] -%}
-{%- if min_value is not none -%}
-  {%- do broken.append(column_name ~ (' <= ' if strict_min else ' < ') ~ min_value) -%}
-{%- endif -%}
-{%- if max_value is not none -%}
-  {%- do broken.append(column_name ~ (' >= ' if strict_max else ' > ') ~ max_value) -%}
-{%- endif %}
+{%- for bound, sign in bounds if bound is not none -%}
+  {#- A text is SQL, as everywhere in tests; but a date that YAML has read would be 2024 - 1 - 31 to the database. -#}
+  {%- set limit = bound if bound is string or bound is number else "'" ~ bound ~ "'" -%}
+  {%- do broken.append(column_name ~ sign ~ limit) -%}
+{%- endfor %}
 select {{ '*' if should_store_failures() else column_name }}
 from {{ model }}
 where {{ broken | join(' or ') }}
