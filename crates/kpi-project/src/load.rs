@@ -364,7 +364,8 @@ impl<'a> Loader<'a> {
             if let Some(file) = named_by_root.file {
                 error = error.with_span(Span::whole(file));
             }
-            return Err(error);
+            let hint = format!("the packages must lie in {install_path}: `dbt deps` puts them there");
+            return Err(error.with_hint(hint));
         }
         // The root first, then by name.
         if let Some(rest) = packages.get_mut(1..) {

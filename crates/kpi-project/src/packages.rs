@@ -68,12 +68,9 @@ pub(crate) fn named(root: &Path, shown_root: &str, renderer: &Renderer) -> Resul
         renderer.render(&mut node, &file, Policy::Everything)?;
     }
     let malformed = |at: &Node, reason: String| {
-        Diagnostic::error(
-            "K0221",
-            KIND,
-            format!("The {} file in this project is malformed: {reason}", file.name),
-        )
-        .with_span(at.span(&file))
+        Diagnostic::error("K0221", KIND, format!("The {} file in this project is malformed: {reason}", file.name))
+            .with_span(at.span(&file))
+            .with_hint("an entry is such as `- package: dbt-labs/dbt_utils` with `version: 1.3.0`, or `- local: ../shared`")
     };
     let Some(packages) = node.get("packages") else {
         return Err(malformed(&node, "'packages' is a required property".to_owned())

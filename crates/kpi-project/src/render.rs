@@ -114,10 +114,15 @@ impl Renderer {
                 };
                 let diagnostic = Diagnostic::error(code, kind, self.names.scrub(&message))
                     .with_span(kpi_diagnostics::Span::at(file.clone(), line, column));
-                match &error.0.hint {
-                    Some(hint) => diagnostic.with_hint(hint.clone()),
-                    None => diagnostic,
-                }
+                let hint = match (&error.0.hint, error.kind()) {
+                    (Some(hint), _) => hint.as_str(),
+                    (None, ErrorKind::Syntax) => "check the expression between {{ and }}",
+                    (None, ErrorKind::Undefined) => {
+                        "what is known here is: env_var, var, target and Python's own names"
+                    }
+                    (None, _) => "check the types: the filters `int`, `as_number` and `as_bool` change them",
+                };
+                diagnostic.with_hint(hint)
             })?;
         let mut node = Node::from_json(&json, line, column);
         if self.names.reveals_secrets() {

@@ -47,7 +47,8 @@ pub(crate) fn read(
                     format!("found more than one selector with `default: true`: '{name}' is another"),
                 )
                 .with_span(here)
-                .with_related(first, "the first one"));
+                .with_related(first, "the first one")
+                .with_hint("one selector at most is the default"));
             }
             default_at = Some(here);
         }

@@ -101,8 +101,11 @@ impl Shape {
     }
 
     fn check_at(&self, node: &Node, path: &mut Vec<String>) -> Result<(), Misfit> {
-        let wrong_type =
-            |name: &str| Err(misfit(node, path, format!("{} is not of type '{name}'", shown(node))));
+        let wrong_type = |name: &str| {
+            let mut error = misfit(node, path, format!("{} is not of type '{name}'", shown(node)));
+            error.hint = Some(type_hint(node, name));
+            Err(error)
+        };
         match (self, &node.value) {
             (Shape::Any, _)
             | (Shape::Null, Value::Null)

@@ -133,7 +133,8 @@ pub(crate) fn of_profiles(
             KIND,
             format!("Profile {profile_name} in profiles.yml is empty"),
         )
-        .with_span(profile.span(&file)));
+        .with_span(profile.span(&file))
+        .with_hint(PROFILE_HINT));
     }
     let target_name = match (&options.target, profile.get("target")) {
         (Some(name), _) => name.clone(),

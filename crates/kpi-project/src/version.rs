@@ -35,8 +35,8 @@ impl Bound {
         .into_iter()
         .find_map(|(sign, matcher)| Some((matcher, text.strip_prefix(sign)?)))
         .unwrap_or((Matcher::Exact, text));
-        let word =
-            |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+        let part = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let word = |s: &str| s.split('.').all(part);
         let (rest, build) = match rest.split_once('+') {
             Some((rest, build)) if word(build) => (rest, Some(build.to_owned())),
             Some(_) => return None,

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value as Json};
 use std::sync::Arc;
 
 pub use load::{Document, parse, parse_document};
-pub use scalar::{resolve_plain, timestamp};
+pub use scalar::resolve_plain;
 pub use toml::parse_toml;
 
 /// How deep lists and mappings may nest.

@@ -147,7 +147,8 @@ fn check_given_once(entry: &Entry<'_>) -> Result<()> {
                 ),
             )
             .with_span(key.span(entry.file))
-            .with_related(other.span(entry.file), "in 'config'"));
+            .with_related(other.span(entry.file), "in 'config'")
+            .with_hint("keep the one in 'config'"));
         }
     }
     Ok(())
@@ -213,7 +214,8 @@ pub(super) fn model(entry: &Entry<'_>) -> Result<NodeProperties> {
                 ),
             )
             .with_span(v.span(entry.file))
-            .with_related(first.span(entry.file), "first given here"));
+            .with_related(first.span(entry.file), "first given here")
+            .with_hint("give each version a `v` of its own"));
         }
     }
     let latest = entry.node.get("latest_version").filter(|v| !v.is_null() && !v.is_str(""));
@@ -231,7 +233,8 @@ pub(super) fn model(entry: &Entry<'_>) -> Result<NodeProperties> {
                 known.join(", ")
             ),
         )
-        .with_span(latest.span(entry.file)));
+        .with_span(latest.span(entry.file))
+        .with_hint("name one of them, or leave latest_version out: the highest is the latest then"));
     }
     Ok(model)
 }
@@ -253,7 +256,9 @@ fn version(entry: &Entry<'_>, node: &Node) -> Result<VersionProperties> {
     let columns = node.get("columns").and_then(Node::as_list);
     let is_filter = |column: &&Node| column.get("include").is_some();
     if let Some(second) = columns.unwrap_or_default().iter().filter(is_filter).nth(1) {
-        return Err(entry.error(second, "version can have at most one include/exclude element"));
+        return Err(entry
+            .error(second, "version can have at most one include/exclude element")
+            .with_hint("join the two into one entry: include lists names or is 'all', exclude lists names"));
     }
     let own = columns.unwrap_or_default().iter().filter(|column| !is_filter(column));
     Ok(VersionProperties {
@@ -274,7 +279,9 @@ pub(super) fn source(entry: &Entry<'_>) -> Result<SourceProperties> {
     let tables = node.get("tables").and_then(Node::as_list).unwrap_or_default();
     for owner in std::iter::once(node).chain(tables) {
         if let Some(field) = owner.get("loaded_at_field").filter(|field| field.is_str("")) {
-            return Err(entry.error(field, "loaded_at_field cannot be an empty string."));
+            return Err(entry
+                .error(field, "loaded_at_field cannot be an empty string.")
+                .with_hint("name a column, or remove the key"));
         }
     }
     Ok(SourceProperties {
@@ -322,7 +329,9 @@ fn check_owner(entry: &Entry<'_>, what: &str) -> Result<()> {
     if text(owner, "name").is_some() || owner.get("email").is_some_and(|email| !email.is_null()) {
         return Ok(());
     }
-    Err(entry.error(owner, format!("{what} owner must have at least one of 'name' or 'email'.")))
+    Err(entry
+        .error(owner, format!("{what} owner must have at least one of 'name' or 'email'."))
+        .with_hint("add `name: ...` or `email: ...`"))
 }
 
 pub(super) fn exposure(entry: &Entry<'_>) -> Result<ExposureProperties> {

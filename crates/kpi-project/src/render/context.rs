@@ -129,7 +129,8 @@ impl Context for Names {
                                     "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' \
                                      referenced elsewhere."
                                 ),
-                            ));
+                            )
+                            .with_hint("read it in profiles.yml, or give a variable that is no secret another name"));
                         }
                         if found.is_some() {
                             return Ok(Value::str(format!("{OPEN}{name}{CLOSE}")));

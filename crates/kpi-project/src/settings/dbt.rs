@@ -81,7 +81,8 @@ pub(crate) fn read_dbt_project(
             file,
             key,
             "Invalid project config: cannot have both 'tests' and 'data_tests' defined",
-        ));
+        )
+        .with_hint("`tests` is the old name of `data_tests`: put all under `data_tests`"));
     }
     let text = |key: &str| root.get(key).and_then(Node::as_str).map(|s| s.to_string());
     let paths = |key: &str, old: Option<&str>, default: &[&str]| -> Vec<String> {

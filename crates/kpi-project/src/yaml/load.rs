@@ -2,7 +2,7 @@
 //!
 //! The builder keeps its own stack: no input can exhaust the program's.
 
-use super::scalar::{resolve_plain, timestamp};
+use super::scalar::resolve_plain;
 use super::{MAX_DEPTH, Node, Value};
 use kpi_diagnostics::{Diagnostic, SourceFile};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -59,6 +59,12 @@ pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
         .with_span(kpi_diagnostics::Span { file: file.clone(), position: Some(position) })
         .with_hint("remove it, or write it as an escape in a double-quoted string"));
     }
+    // Rare enough to look up: lines whose indentation has a tab.
+    let tabbed: FxHashSet<u32> = (1u32..)
+        .zip(text.split('\n'))
+        .filter(|(_, line)| line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).any(|b| b == b'\t'))
+        .map(|(number, _)| number)
+        .collect();
     let mut builder = Builder {
         file,
         stack: Vec::new(),
@@ -92,6 +98,11 @@ pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
             }
             Event::MappingStart(anchor, tag) => {
                 builder.check_tag(tag.as_deref(), &["map"], at)?;
+                if tabbed.contains(&at.line) && builder.begins_line(at) {
+                    return Err(builder
+                        .error("K0101", "YAML syntax error: a tab cannot indent a mapping".to_owned(), at)
+                        .with_hint("indent with spaces"));
+                }
                 let kind = Open::Map { merged: Vec::new(), entries: Vec::new(), key: None };
                 builder.open(Frame { at, anchor, is_merge: false, kind })?;
             }
@@ -166,6 +177,12 @@ impl Builder<'_> {
             at.line,
             at.column,
         ))
+    }
+
+    /// Whether nothing but white space stands before a place.
+    fn begins_line(&self, at: Place) -> bool {
+        let line = self.file.line(at.line).unwrap_or_default();
+        line.chars().take(at.column.saturating_sub(1) as usize).all(char::is_whitespace)
     }
 
     fn open(&mut self, frame: Frame) -> Result<(), Diagnostic> {
@@ -367,7 +384,7 @@ impl Builder<'_> {
             ("float", Some(value @ Value::Float(_))) => Some(value),
             ("float", Some(Value::Int(i))) => Some(Value::Float(i as f64)),
             ("float", None) => text.replace('_', "").parse().ok().map(Value::Float),
-            ("timestamp", _) => timestamp(&text).ok().flatten(),
+            ("timestamp", Some(value @ (Value::Date(_) | Value::DateTime(_)))) => Some(value),
             _ => None,
         };
         fits.ok_or_else(|| self.error("K0105", format!("'{text}' does not fit the tag !!{}", tag.suffix), at))
@@ -523,9 +540,10 @@ mod tests {
             ("a: 1\n---\nb: 2\n", "a.yml:2:1", "single document"),
             ("a: !custom x\n", "a.yml:1:", "unknown tag"),
             ("a: *b\n", "a.yml:1:", "anchor"),
-            ("a: 2024-13-01\n", "a.yml:1:4", "no date"),
+            ("a: 2024-13-01\n", "a.yml:1:4", "cannot be read"),
             ("a: &x [*x]\n", "a.yml:1:8", "its own anchor"),
             ("a: \u{1}\n", "a.yml:1:4", "U+0001"),
+            ("\ta: 1\n", "a.yml:1:2", "indent with spaces"),
             ("a:\n  b: 1\n c: 2\n", "a.yml:3:", "indentation"),
         ] {
             let message = failure(text);

@@ -1,6 +1,6 @@
 //! TOML as the same tree as YAML.
 
-use super::{Node, Value, timestamp};
+use super::{Node, Value, resolve_plain};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use num_bigint::BigInt;
 use std::sync::Arc;
@@ -94,8 +94,9 @@ impl Reader<'_> {
             DeValue::Boolean(b) => Value::Bool(*b),
             DeValue::Datetime(d) => {
                 let text = d.to_string();
-                match timestamp(&text) {
-                    Ok(Some(value)) => value,
+                match resolve_plain(&text) {
+                    Ok(Some(value @ (Value::Date(_) | Value::DateTime(_)))) => value,
+                    // A time of day alone is a text.
                     _ => Value::Str(Arc::from(text)),
                 }
             }
