@@ -67,7 +67,7 @@ fn ordered(value: &Value, args: Args, operator: &str, wanted: &[Ordering]) -> Re
 
 /// Whether it is text, escaped or not.
 pub fn is_string(value: &Value) -> bool {
-    markup::text(value).is_some() || value.downcast_ref::<filters::marker::Marked>().is_some()
+    markup::text(value).is_some()
 }
 
 /// Whether it is a mapping.

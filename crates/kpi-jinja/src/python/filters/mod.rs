@@ -4,7 +4,6 @@ pub(crate) mod attribute;
 mod choose;
 mod collection;
 pub(crate) mod html;
-pub mod marker;
 pub(crate) mod number;
 mod order;
 mod pretty;
@@ -17,7 +16,8 @@ use crate::{Args, Error, ErrorKind, Interp, Result, Value};
 /// A filter: the value, the arguments.
 pub type FilterFn = fn(&mut Interp, Value, Args) -> Result<Value>;
 
-/// The filter of that name, where text is rendered.
+/// The filter of that name. `as_text` and its kin mean something where values are rendered only; the evaluator
+/// sees to that.
 pub fn get(name: &str) -> Option<FilterFn> {
     Some(match name {
         "abs" => number::abs,
@@ -74,17 +74,6 @@ pub fn get(name: &str) -> Option<FilterFn> {
         "as_text" | "as_bool" | "as_native" | "as_number" => identity,
         "is_list" => is_list,
         _ => return None,
-    })
-}
-
-/// The filter of that name, where values are rendered (YAML): `as_text` and its kin leave a mark on their value.
-pub fn get_native(name: &str) -> Option<FilterFn> {
-    Some(match name {
-        "as_text" => marker::as_text,
-        "as_bool" => marker::as_bool,
-        "as_native" => marker::as_native,
-        "as_number" => marker::as_number,
-        other => return get(other),
     })
 }
 
