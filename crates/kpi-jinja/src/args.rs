@@ -43,7 +43,9 @@ impl Args {
         }
         for (key, value) in self.keyword {
             let Some(i) = parameters.iter().position(|p| p.trim_end_matches('?') == &*key) else {
-                return Err(Error::type_error(format!("{name}() got an unexpected keyword argument '{key}'")));
+                return Err(Error::type_error(format!(
+                    "{name}() got an unexpected keyword argument '{key}'"
+                )));
             };
             if slots[i].is_some() {
                 return Err(Error::type_error(format!("{name}() got multiple values for argument '{key}'")));

@@ -220,7 +220,10 @@ impl<'s> Scanner<'s> {
             match self.text.as_bytes().get(open + 1) {
                 Some(b'#') => {
                     let Some(end) = after.find("#}") else {
-                        return Err(self.error("Reached the end of the file in a comment that is not closed by '#}'".into(), open));
+                        return Err(self.error(
+                            "Reached the end of the file in a comment that is not closed by '#}'".into(),
+                            open,
+                        ));
                     };
                     self.pos = open + 2 + end + 2;
                 }
@@ -275,7 +278,9 @@ impl<'s> Scanner<'s> {
                 }
                 (None, Some(quote)) => self.skip_string(quote, open)?,
                 (None, None) => {
-                    return Err(self.error(format!("Reached the end of the file, but '{end}' is missing"), open));
+                    return Err(
+                        self.error(format!("Reached the end of the file, but '{end}' is missing"), open)
+                    );
                 }
             }
         }
@@ -307,7 +312,10 @@ impl<'s> Scanner<'s> {
                 return self.skip_to("%}", open);
             }
         }
-        Err(self.error("Reached the end of the file in a raw block that is not closed by '{% endraw %}'".into(), open))
+        Err(self.error(
+            "Reached the end of the file in a raw block that is not closed by '{% endraw %}'".into(),
+            open,
+        ))
     }
 }
 

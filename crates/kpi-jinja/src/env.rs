@@ -2,7 +2,7 @@
 
 use crate::blocks::{BlockKind, extract_blocks};
 use crate::syntax::ast::{Expr, Function, Stmt};
-use crate::{Args, Error, Interp, Result, Value};
+use crate::{Args, Error, Interp, Result, StaticCall, Value};
 use kpi_diagnostics::SourceFile;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -320,5 +320,15 @@ impl Template {
     /// rendering; `None` where the template is not simple enough for that to be sound.
     pub fn static_calls(&self, names: &[&str]) -> Option<Vec<(Arc<str>, Args)>> {
         crate::analysis::static_calls(&self.0.root, names)
+    }
+
+    /// All calls in the text that could be of macros, each once, in the order of the text: what a macro may depend on.
+    pub fn macro_calls(&self) -> Vec<StaticCall> {
+        crate::analysis::macro_calls(&self.0.root)
+    }
+
+    /// Whether the text reads `name` anywhere, such as `this`.
+    pub fn reads_name(&self, name: &str) -> bool {
+        crate::analysis::reads_name(&self.0.root, name)
     }
 }

@@ -134,6 +134,10 @@ impl Error {
     }
 }
 
+/// What dbt says to every undefined value.
+pub(crate) const UNDEFINED_HINT: &str = "This can happen when calling a macro that does not exist. Check for typos and/or \
+                                         install package dependencies with \"dbt deps\".";
+
 impl ErrorKind {
     /// The code of diagnostics.
     pub fn code(self) -> &'static str {
@@ -186,6 +190,9 @@ impl Error {
         let mut diagnostic = Diagnostic::error(data.kind.code(), heading, message);
         diagnostic.span = first;
         diagnostic.hint = data.hint.clone();
+        if data.kind == ErrorKind::Undefined && diagnostic.hint.is_none() {
+            diagnostic.hint = Some(UNDEFINED_HINT.into());
+        }
         diagnostic.node = node.map(Into::into);
         diagnostic
     }

@@ -246,8 +246,7 @@ impl Interp {
     /// The error of a value that is undefined, with a suggestion where a similar name is known.
     pub(crate) fn undefined_error(&self, undefined: &Undefined) -> Error {
         let error = undefined.error();
-        let deps = "This can happen when calling a macro that does not exist. Check for typos and/or install package \
-                    dependencies with \"dbt deps\".";
+        let deps = crate::error::UNDEFINED_HINT;
         let (Some(name), None) = (&undefined.name, &undefined.hint) else { return error.with_hint(deps) };
         let context = self.context.names();
         let known = self.macros.keys().chain(context.iter()).map(|known| &**known);

@@ -15,6 +15,7 @@ pub mod python;
 mod syntax;
 mod value;
 
+pub use analysis::StaticCall;
 pub use args::Args;
 pub use blocks::{Block, BlockKind, extract_blocks};
 pub use env::{Context, DispatchOrder, Environment, MacroDef, MacroRef, MacroTable, Template, UndefinedMode};

@@ -231,8 +231,6 @@ pub(crate) struct Parameter {
     pub(crate) name: Arc<str>,
     pub(crate) slot: u32,
     pub(crate) default: Option<Expr>,
-    /// Its type annotation as it is written.
-    pub(crate) annotation: Option<Arc<str>>,
 }
 
 /// The root of a template, a macro, the body of a call block, a block, or a recursive loop.

@@ -182,6 +182,7 @@ impl Parser<'_> {
     fn primary(&mut self) -> Result<Expr> {
         self.depth = 1;
         let pos = self.pos;
+        self.anchor = pos;
         match &self.token {
             Token::Name(name) => {
                 let name = *name;
@@ -304,6 +305,7 @@ impl Parser<'_> {
         let depth = self.depth;
         self.advance()?;
         let pos = self.pos;
+        self.anchor = pos;
         match &self.token {
             Token::Name(name) => {
                 let name = *name;
@@ -377,8 +379,9 @@ impl Parser<'_> {
 
     fn call(&mut self, callee: Expr) -> Result<Expr> {
         let depth = self.depth;
-        let pos = self.pos;
+        let pos = self.anchor;
         let args = self.call_args()?;
+        self.anchor = self.pos;
         self.wrap(depth.max(self.depth))?;
         Ok(Expr::Call(Box::new(Call { callee, args, pos })))
     }

@@ -40,6 +40,8 @@ pub(super) struct Parser<'s> {
     pub(super) soft: bool,
     /// Unknown filters and tests that may still turn out to be inside of an inline `if`.
     pub(super) unknown: Vec<(String, Pos)>,
+    /// Where the name stands that a call which follows would be of.
+    pub(super) anchor: Pos,
     /// The depth of the expression that was parsed last.
     pub(super) depth: u32,
     blocks: Vec<Arc<str>>,
@@ -61,6 +63,7 @@ impl<'s> Parser<'s> {
             nesting: 0,
             soft: false,
             unknown: Vec::new(),
+            anchor: 0,
             depth: 0,
             blocks: Vec::new(),
         };
@@ -505,7 +508,7 @@ impl<'s> Parser<'s> {
             &mut inner.iterable,
             Expr::Name(Name { name: Arc::from("loop items"), slot: GLOBAL }),
         );
-        let parameter = Parameter { name: Arc::from("loop items"), slot: 0, default: None, annotation: None };
+        let parameter = Parameter { name: Arc::from("loop items"), slot: 0, default: None };
         let mut function = self.function("loop".into(), vec![parameter], Uses::default(), pos);
         function.body = vec![Stmt::For(Box::new(inner))];
         outer.recursive = Some(Arc::new(function));
@@ -613,7 +616,9 @@ impl<'s> Parser<'s> {
                 self.expect_op(Op::Comma)?;
             }
             let (name, pos) = self.expect_name()?;
-            let annotation = if self.skip_op(Op::Colon)? { Some(self.type_name()?.into()) } else { None };
+            if self.skip_op(Op::Colon)? {
+                self.type_name()?;
+            }
             let default = if self.skip_op(Op::Assign)? { Some(self.expression()?) } else { None };
             if parameters.iter().any(|p| p.name == name) {
                 return self.fail(format!("duplicate argument '{name}' in function definition"), pos);
@@ -621,31 +626,28 @@ impl<'s> Parser<'s> {
             if default.is_none() && parameters.last().is_some_and(|p| p.default.is_some()) {
                 return self.fail("non-default argument follows default argument", pos);
             }
-            parameters.push(Parameter { name, slot: 0, default, annotation });
+            parameters.push(Parameter { name, slot: 0, default });
         }
         self.expect_op(Op::RParen)?;
         Ok(parameters)
     }
 
-    /// `Dict[str, List[int]]`
-    fn type_name(&mut self) -> Result<String> {
+    /// A parameter's type, `Dict[str, List[int]]`, which means nothing to the evaluation.
+    fn type_name(&mut self) -> Result<()> {
         self.nested(|p| {
-            let mut text = p.expect_name()?.0.to_string();
+            p.expect_name()?;
             if p.skip_op(Op::LBracket)? {
-                text.push('[');
                 let mut first = true;
                 while !p.is_op(Op::RBracket) {
                     if !first {
                         p.expect_op(Op::Comma)?;
-                        text.push_str(", ");
                     }
                     first = false;
-                    text.push_str(&p.type_name()?);
+                    p.type_name()?;
                 }
                 p.expect_op(Op::RBracket)?;
-                text.push(']');
             }
-            Ok(text)
+            Ok(())
         })
     }
 
@@ -738,12 +740,7 @@ impl<'s> Parser<'s> {
             }
         }
         let default = languages.unwrap_or_else(|| Expr::List(vec![Expr::Const(Value::from("sql"))]));
-        let parameter = Parameter {
-            name: Arc::from("supported_languages"),
-            slot: 0,
-            default: Some(default),
-            annotation: None,
-        };
+        let parameter = Parameter { name: Arc::from("supported_languages"), slot: 0, default: Some(default) };
         let name = format!("materialization_{name}_{adapter}");
         self.macro_(name.into(), vec![parameter], &["endmaterialization"], pos)
     }
