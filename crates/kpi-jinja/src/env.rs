@@ -61,6 +61,12 @@ pub struct MacroDef {
     pub template: Template,
 }
 
+impl std::fmt::Debug for MacroDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MacroDef").field("unique_id", &self.unique_id).finish_non_exhaustive()
+    }
+}
+
 /// A shared macro.
 pub type MacroRef = Arc<MacroDef>;
 
@@ -282,6 +288,12 @@ impl TemplateData {
             Stmt::Macro(function, _) => Some(function),
             _ => None,
         })
+    }
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Template({})", self.0.file.name)
     }
 }
 
