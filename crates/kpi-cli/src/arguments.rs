@@ -253,6 +253,7 @@ pub fn command() -> Command {
                     .short('V')
                     .visible_short_alias('v')
                     .action(ArgAction::SetTrue)
+                    .global(true)
                     .help("Show the version"),
             ),
     )
@@ -261,7 +262,8 @@ pub fn command() -> Command {
         "Run seeds, models and snapshots, and test each before what needs it",
     ))))))
         .arg(flag("show", "Show a sample of each seed"))
-        .arg(flag("export-saved-queries", "Accepted for compatibility").hide(true))))
+        .arg(flag("export-saved-queries", "Accepted for compatibility").alias("include-saved-query").hide(true))
+        .arg(flag("no-export-saved-queries", "Accepted for compatibility").alias("no-include-saved-query").hide(true))))
     .subcommand(event_time(empty(full_refresh(selection(sub("run", "Build models"))))))
     .subcommand(store_failures(resource_types(selection(sub("test", "Test data")))))
     .subcommand(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample")))

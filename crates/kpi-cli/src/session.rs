@@ -3,10 +3,10 @@
 use crate::flags::Flags;
 use crate::messages::Messages;
 use crate::{interrupt, warnings};
-use kpi_adapter::{Adapter, AdapterFacts};
+use kpi_adapter::Adapter;
 use kpi_artifacts::Invocation;
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
-use kpi_manifest::context::Shared;
+use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
 use kpi_project::{LoadOptions, Project};
 use serde_json::json;
@@ -39,8 +39,8 @@ pub enum Ending {
     Good,
     /// A node failed: exit code 1.
     NodeFailed,
-    /// Ctrl-C: exit code 2, as with dbt.
-    Interrupted,
+    /// It was broken off, by Ctrl-C or by a node that does not compile: exit code 2, as with dbt.
+    Aborted,
 }
 
 /// What a command gives back.
@@ -163,16 +163,17 @@ impl Session {
         let project = Arc::new(self.load_project(true)?);
         let adapter = self.adapter(&project)?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
-        let shared = Arc::new(Shared {
-            project: project.clone(),
-            adapter: adapter.clone(),
-            facts: Arc::new(AdapterFacts::of(&*adapter)),
+        let options = SharedOptions {
             flags: self.flags.to_map(),
             invocation_id: self.invocation.id.as_str().into(),
             started_at: self.invocation.started_at,
             sink,
-        });
-        let manifest = crate::target::parse(&shared, inline)?;
+        };
+        let shared = Shared::new(project.clone(), adapter.clone(), options);
+        let mut manifest = kpi_manifest::parse::parse_shared(&shared)?;
+        if let Some(sql) = inline {
+            kpi_manifest::parse::add_inline(&mut manifest, &shared, sql)?;
+        }
         self.messages.check_warnings()?;
         self.found(&manifest);
         Ok(Loaded { project, adapter, shared, manifest })

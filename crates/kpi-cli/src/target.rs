@@ -1,21 +1,32 @@
-//! Which target a project runs on, and the way to it.
+//! Which target a project runs on.
 
-use crate::session::Failure;
 use kpi_adapter::Adapter;
 use kpi_diagnostics::Diagnostic;
-use kpi_manifest::Manifest;
-use kpi_manifest::context::Shared;
+use kpi_duckdb::DuckDbAdapter;
 use kpi_project::Project;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Opens the project's target. Nothing connects yet.
+/// The version of the DuckDB library that kpi is linked to.
+pub const DUCKDB_VERSION: &str = "1.5.5";
+
+/// The project's target. Nothing connects yet.
 ///
 /// # Errors
 /// A kind of target that this build does not have, or settings that it does not understand.
 pub fn open(project: &Project) -> Result<Arc<dyn Adapter>, Diagnostic> {
     match project.target.kind.as_str() {
         "duckdb" => {
-            let adapter = kpi_duckdb::DuckDbAdapter::new(&project.target).map_err(|e| e.to_diagnostic())?;
+            // Relative paths are meant from the working folder: that of the call in a dbt project, as with dbt; the
+            // project's own in a native one.
+            let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+            let adapter = DuckDbAdapter::from_profile(&project.target.settings, base).map_err(|e| {
+                let diagnostic = e.to_diagnostic();
+                match &project.target.file {
+                    Some(file) => diagnostic.with_span(kpi_diagnostics::Span::whole(file.clone())),
+                    None => diagnostic,
+                }
+            })?;
             Ok(Arc::new(adapter))
         }
         other => {
@@ -26,23 +37,22 @@ pub fn open(project: &Project) -> Result<Arc<dyn Adapter>, Diagnostic> {
 }
 
 /// The version of the target's database.
-pub fn version(adapter: &dyn Adapter) -> String {
+pub fn version(adapter: &dyn Adapter) -> &'static str {
     match adapter.type_name() {
-        "duckdb" => duckdb_version(),
-        _ => crate::session::VERSION.to_owned(),
+        "duckdb" => DUCKDB_VERSION,
+        _ => crate::session::VERSION,
     }
 }
 
-/// The version of the DuckDB library.
-pub fn duckdb_version() -> String {
-    kpi_duckdb::version()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kpi_adapter::{Cell, Fetch};
 
-/// The meaning of a project.
-///
-/// # Errors
-/// All that is wrong with it.
-pub fn parse(shared: &Arc<Shared>, inline: Option<&str>) -> Result<Manifest, Failure> {
-    let _ = inline;
-    Ok(kpi_manifest::parse::parse(shared)?)
+    #[test]
+    fn the_version_is_the_librarys() {
+        let mut connection = DuckDbAdapter::in_memory().connect("test").unwrap();
+        let result = connection.execute("select version()", Fetch::All).unwrap();
+        assert_eq!(result.table.rows[0][0], Cell::Str(format!("v{DUCKDB_VERSION}").into()));
+    }
 }

@@ -49,7 +49,7 @@ pub fn compile(session: &Session) -> Outcome {
             format!("Encountered an error:\n{text}"),
             json!({"exc": text}),
         );
-        return Ok(Ending::Interrupted);
+        return Ok(Ending::Aborted);
     }
     for id in &selected {
         show(session, &manifest, id, inline.is_some())?;

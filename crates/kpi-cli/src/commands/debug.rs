@@ -75,7 +75,7 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
     };
     if let Ok(project) = &loaded {
         out(session, format!("adapter type: {}", project.target.kind));
-        out(session, format!("adapter version: {}", target::duckdb_version()));
+        out(session, format!("adapter version: {}", target::DUCKDB_VERSION));
     }
     if matches.get_flag("connection") {
         out(session, "Skipping steps before connection verification");

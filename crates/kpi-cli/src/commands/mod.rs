@@ -48,7 +48,8 @@ pub fn run() -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(WRONG);
         }
     };
-    if matches.get_flag("version") {
+    let asked = |m: &ArgMatches| m.get_flag("version");
+    if asked(&matches) || matches.subcommand().is_some_and(|(_, sub)| asked(sub)) {
         print(&crate::version::text());
         return GOOD;
     }
@@ -132,7 +133,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     let code = match &outcome {
         Ok(Ending::Good) => GOOD,
         Ok(Ending::NodeFailed) => NODE_FAILED,
-        Ok(Ending::Interrupted) => WRONG,
+        Ok(Ending::Aborted) => WRONG,
         Err(failure) => {
             encountered(&messages, failure);
             WRONG

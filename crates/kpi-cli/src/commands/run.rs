@@ -30,7 +30,7 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
         populate_cache: flags.switch("populate_cache"),
         cache_selected_only: flags.switch("cache_selected_only"),
         introspect: flags.switch("introspect"),
-        inject_ephemeral_ctes: flags.maybe("inject_ephemeral_ctes").unwrap_or(true),
+        inject_ephemeral_ctes: flags.switch("inject_ephemeral_ctes"),
         warning_is_error: {
             let messages = messages.clone();
             Arc::new(move |name| messages.rules().is_error(name))
@@ -86,7 +86,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
     summary::end(messages, &manifest, &results, interrupted);
     let succeeded = summary::succeeded(&manifest, &results);
     Ok(match (interrupted, succeeded) {
-        (true, _) => Ending::Interrupted,
+        (true, _) => Ending::Aborted,
         (false, true) => Ending::Good,
         (false, false) => Ending::NodeFailed,
     })

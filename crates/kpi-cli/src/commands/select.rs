@@ -1,27 +1,126 @@
 //! From the flags to the nodes of a command.
 
 use crate::session::{Failure, Loaded, Session};
+use kpi_diagnostics::Level;
 use kpi_engine::Task;
+use kpi_manifest::selection::{Arguments, Filter, IndirectSelection, Selectors, select};
 use kpi_manifest::{Manifest, ResourceType};
+use serde_json::json;
 use std::sync::Arc;
+
+use ResourceType::{
+    Analysis, Exposure, Function, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source,
+    SqlOperation, Test, UnitTest,
+};
+
+/// What `build` runs.
+const BUILT: &[ResourceType] = &[Model, Snapshot, Seed, Test, UnitTest, SavedQuery, Exposure, Function];
+/// What `test` runs.
+const TESTED: &[ResourceType] = &[Test, UnitTest];
+/// What `compile` and `show` take.
+const COMPILED: &[ResourceType] = &[Model, Test, Snapshot, Analysis, Seed, SqlOperation];
+/// What `ls` lists unless it is told otherwise.
+const LISTED: &[ResourceType] =
+    &[Model, Snapshot, Seed, Test, Source, Exposure, Metric, SavedQuery, SemanticModel, UnitTest, Function];
+/// What `ls` can list.
+const LISTABLE: &[ResourceType] = &[
+    Model,
+    Snapshot,
+    Seed,
+    Test,
+    Source,
+    Exposure,
+    Metric,
+    SavedQuery,
+    SemanticModel,
+    UnitTest,
+    Function,
+    Analysis,
+];
 
 /// The node that `--inline` made.
 pub fn inline(manifest: &Manifest) -> Vec<Arc<str>> {
-    manifest
-        .nodes
-        .iter()
-        .filter(|n| n.resource_type == ResourceType::SqlOperation)
-        .map(|n| n.unique_id.clone())
-        .collect()
+    manifest.nodes.iter().filter(|n| n.resource_type == SqlOperation).map(|n| n.unique_id.clone()).collect()
 }
 
-/// The selected nodes of a command that runs them.
+/// The selected nodes of a command that runs or compiles them.
+///
+/// # Errors
+/// A selection that makes no sense.
 pub fn nodes(session: &Session, loaded: &Loaded, task: Task) -> Result<Vec<Arc<str>>, Failure> {
-    let _ = (session, task);
-    Ok(loaded.manifest.nodes.iter().map(|n| n.unique_id.clone()).collect())
+    let by_flags = |types| resource_types(session, types, types);
+    let types = match task {
+        Task::Build => by_flags(BUILT)?,
+        Task::Test => by_flags(TESTED)?.into_iter().filter(|t| TESTED.contains(t)).collect(),
+        Task::Run => vec![Model],
+        Task::Seed => vec![Seed],
+        Task::Snapshot => vec![Snapshot],
+        Task::Compile | Task::Show { .. } => by_flags(COMPILED)?,
+    };
+    evaluate(session, loaded, &types, false)
 }
 
 /// Everything that `ls` lists.
+///
+/// # Errors
+/// A selection that makes no sense.
 pub fn listed(session: &Session, loaded: &Loaded) -> Result<Vec<Arc<str>>, Failure> {
-    nodes(session, loaded, Task::Build)
+    // With dbt's `ls --models` only models are meant; in other commands it is another word for `--select`.
+    let models =
+        std::env::args().any(|word| word == "-m" || word == "--models" || word.starts_with("--models="));
+    let types = if models { vec![Model] } else { resource_types(session, LISTED, LISTABLE)? };
+    evaluate(session, loaded, &types, true)
+}
+
+fn resource_types(
+    session: &Session,
+    default: &[ResourceType],
+    all: &[ResourceType],
+) -> Result<Vec<ResourceType>, Failure> {
+    let included = session.flags.list("resource_type");
+    let excluded = session.flags.list("exclude_resource_type");
+    Ok(Filter::resource_types(&included, &excluded, default, all)?)
+}
+
+fn evaluate(
+    session: &Session,
+    loaded: &Loaded,
+    types: &[ResourceType],
+    include_empty: bool,
+) -> Result<Vec<Arc<str>>, Failure> {
+    let flags = &session.flags;
+    let indirect: IndirectSelection = flags.text("indirect_selection").unwrap_or("eager").parse()?;
+    let selectors = Selectors::parse(&loaded.project.selectors, indirect)?;
+    let (chosen, excluded) = (flags.list("select"), flags.list("exclude"));
+    let selector = flags.text("selector");
+    if let Some(name) = selectors.default_name()
+        && selector.is_none()
+        && chosen.is_empty()
+        && excluded.is_empty()
+    {
+        session.messages.say_with(
+            "DefaultSelector",
+            Level::Info,
+            format!("Using default selector {name}"),
+            json!({"name": name}),
+        );
+    }
+    let spec = selectors.spec(&Arguments { select: &chosen, exclude: &excluded, selector, indirect })?;
+    let filter = Filter {
+        resource_types: Some(types),
+        include_empty,
+        project_root: Some(&loaded.project.root),
+        state: None,
+    };
+    let selection = select(&loaded.manifest, &spec, &filter)?;
+    for warning in selection.warnings {
+        session.messages.say_with(
+            "NoNodesForSelectionCriteria",
+            Level::Warn,
+            warning.message.clone(),
+            json!({"msg": warning.message}),
+        );
+    }
+    session.messages.check_warnings()?;
+    Ok(selection.ids)
 }
