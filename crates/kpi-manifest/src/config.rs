@@ -64,7 +64,10 @@ static SNAPSHOT: LazyLock<Map<String, Json>> = LazyLock::new(|| {
     )
 });
 static FUNCTION: LazyLock<Map<String, Json>> = LazyLock::new(|| {
-    node("function", json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null}))
+    node(
+        "function",
+        json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null}),
+    )
 });
 static TEST: LazyLock<Map<String, Json>> = LazyLock::new(|| {
     let mut map = common();

@@ -4,6 +4,7 @@
 //! references turned into edges. Nothing here talks to a database.
 
 mod config;
+mod config_merge;
 pub mod context;
 mod graph;
 mod lookup;

@@ -1,6 +1,5 @@
 //! Names to nodes and sources, by dbt's order of packages.
 
-use crate::node::version_text;
 use crate::{Manifest, Node, NodeId, RefCall, ResourceType, SourceTable};
 use kpi_jinja::{Error, ErrorKind};
 use rustc_hash::FxHashMap;
@@ -93,7 +92,9 @@ impl Lookup {
     /// The disabled entries of a name in a package, or in the first that has it.
     pub(crate) fn disabled(&self, name: &str, package: Option<&str>) -> Vec<&DisabledEntry> {
         let Some(entries) = self.disabled.get(name) else { return Vec::new() };
-        let Some(package) = package.or_else(|| entries.first().map(|e| &*e.package)) else { return Vec::new() };
+        let Some(package) = package.or_else(|| entries.first().map(|e| &*e.package)) else {
+            return Vec::new();
+        };
         entries.iter().filter(|e| &*e.package == package).collect()
     }
 
@@ -124,7 +125,10 @@ impl Lookup {
             }
             if disabled.is_none() {
                 disabled = self.disabled(key, package).into_iter().find(|e| {
-                    matches!(e.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+                    matches!(
+                        e.resource_type,
+                        ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot
+                    )
                 });
             }
         }
@@ -145,8 +149,10 @@ impl Lookup {
                 return Found::Here(*position);
             }
             if disabled.is_none() {
-                disabled =
-                    self.disabled(&key, package).into_iter().find(|e| e.resource_type == ResourceType::Source);
+                disabled = self
+                    .disabled(&key, package)
+                    .into_iter()
+                    .find(|e| e.resource_type == ResourceType::Source);
             }
         }
         disabled.map_or(Found::Missing, |entry| Found::Disabled(entry.clone()))
@@ -176,7 +182,12 @@ pub(crate) fn capitalized(word: &str) -> String {
 }
 
 /// The sentence of a target that is not there or disabled.
-pub(crate) fn target_message(head: &str, kind: &str, call: &RefCall, disabled: Option<&DisabledEntry>) -> String {
+pub(crate) fn target_message(
+    head: &str,
+    kind: &str,
+    call: &RefCall,
+    disabled: Option<&DisabledEntry>,
+) -> String {
     let package = call.package.as_ref().map(|p| format!(" in package or project '{p}'")).unwrap_or_default();
     let version = call.version.as_ref().map(|v| format!(" with version '{v}'")).unwrap_or_default();
     let reason = match disabled {
@@ -260,9 +271,4 @@ pub(crate) fn ambiguous(call: &RefCall, packages: &[Arc<str>]) -> String {
         packages.first().map(|p| &**p).unwrap_or("package"),
         call.name
     )
-}
-
-/// A version of a `ref()` call as text.
-pub(crate) fn version_of(version: &serde_json::Value) -> Arc<str> {
-    version_text(version).into()
 }

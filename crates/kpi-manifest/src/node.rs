@@ -388,6 +388,68 @@ pub struct Doc {
 }
 
 impl Node {
+    /// A node without contents.
+    pub fn new(resource_type: ResourceType, package: Arc<str>, name: Arc<str>) -> Self {
+        thread_local! { static EMPTY: Arc<str> = Arc::from(""); }
+        let empty = EMPTY.with(Arc::clone);
+        Self {
+            unique_id: format!("{}.{package}.{name}", resource_type.as_str()).into(),
+            resource_type,
+            alias: name.clone(),
+            name,
+            package_name: package,
+            path: empty.clone(),
+            original_file_path: empty.clone(),
+            fqn: Vec::new(),
+            schema: empty.clone(),
+            database: None,
+            relation_name: None,
+            raw_code: empty.clone(),
+            language: "sql",
+            checksum: Checksum { name: "none", checksum: empty },
+            config: Config::new(resource_type),
+            unrendered_config: Config::new(resource_type).set,
+            config_call_dict: Config::new(resource_type).set,
+            quote: Policy::ALL,
+            tags: Vec::new(),
+            description: String::new(),
+            doc_blocks: Vec::new(),
+            columns: IndexMap::new(),
+            meta: Map::new(),
+            docs: Map::new(),
+            patch_path: None,
+            refs: Vec::new(),
+            sources: Vec::new(),
+            metrics: Vec::new(),
+            functions: Vec::new(),
+            depends_on_nodes: Vec::new(),
+            depends_on_macros: Vec::new(),
+            group: None,
+            access: None,
+            constraints: Vec::new(),
+            contract_checksum: None,
+            version: None,
+            latest_version: None,
+            deprecation_date: None,
+            primary_key: Vec::new(),
+            time_spine: None,
+            root_path: None,
+            test_metadata: None,
+            column_name: None,
+            file_key_name: None,
+            attached_node: None,
+            hook_index: None,
+            created_at: 0.0,
+            compiled_code: None,
+            compiled_path: None,
+            build_path: None,
+            extra_ctes: Vec::new(),
+            extra: Map::new(),
+            template: None,
+            first_line: 1,
+        }
+    }
+
     /// Whether others may `ref()` it.
     pub fn is_refable(&self) -> bool {
         matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
@@ -409,7 +471,8 @@ impl Node {
     /// The relation that it makes.
     pub fn relation(&self) -> Relation {
         let relation =
-            Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.alias.clone())).with_quote(self.quote);
+            Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.alias.clone()))
+                .with_quote(self.quote);
         match self.is_ephemeral() {
             true => relation.with_kind(RelationType::Cte),
             false => relation,
@@ -433,8 +496,9 @@ impl Node {
 impl SourceTable {
     /// The relation that it stands for.
     pub fn relation(&self) -> Relation {
-        let relation = Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.identifier.clone()))
-            .with_quote(self.quote);
+        let relation =
+            Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.identifier.clone()))
+                .with_quote(self.quote);
         match &self.external_location {
             Some(location) => relation.with_external_location(location),
             None => relation,

@@ -1,13 +1,34 @@
 //! What names mean in templates, for all nodes alike: variables, the environment, the target, exceptions...
 //!
-//! [`Shared`] is made once per invocation. The parser and the engine add the names of one node on top.
+//! [`Shared`] is made once per invocation. The parser ([`parsing`]) and the engine add the names of one node on top.
 
-use crate::{Node, RefCall};
-use kpi_adapter::{Adapter, AdapterFacts};
+mod arguments;
+mod environment;
+mod exceptions;
+mod flags;
+mod functions;
+mod names;
+pub(crate) mod parsing;
+mod test_call;
+mod vars;
+
+pub use arguments::{parse_ref_args, parse_source_args};
+pub(crate) use functions::md5_hex;
+pub use functions::render_text;
+pub use names::NameContext;
+pub use test_call::{TestCall, generic_test_call};
+pub(crate) use test_call::{looks_like_call, render_kwargs};
+pub(crate) use vars::has_jinja;
+
+use crate::Node;
+use kpi_adapter::{Adapter, AdapterFacts, ApiObject, ColumnClass, Policy};
 use kpi_diagnostics::EventSink;
-use kpi_jinja::{Args, Error, Interp, Value};
+use kpi_jinja::Value;
 use kpi_project::Project;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What all templates of an invocation share.
@@ -26,46 +47,153 @@ pub struct Shared {
     pub started_at: chrono::DateTime<chrono::Utc>,
     /// Where `log()` and warnings go.
     pub sink: Arc<dyn EventSink>,
+    /// Environment variables that templates read, with what they held.
+    pub env_vars: EnvRecord,
+    /// `target` in templates.
+    pub target: Map<String, Json>,
+    /// Names whose value is the same in every node.
+    constants: FxHashMap<&'static str, Value>,
+    /// Merged variables by package.
+    vars: FxHashMap<Arc<str>, Arc<Map<String, Json>>>,
 }
+
+/// The record of environment variables that templates read.
+pub type EnvRecord = Arc<Mutex<BTreeMap<String, String>>>;
+
+/// What an invocation knows before anything is parsed.
+pub struct SharedOptions {
+    /// Every flag by its lower-case name.
+    pub flags: Map<String, Json>,
+    /// Of this invocation.
+    pub invocation_id: Arc<str>,
+    /// When it started.
+    pub started_at: chrono::DateTime<chrono::Utc>,
+    /// Where `log()` and warnings go.
+    pub sink: Arc<dyn EventSink>,
+}
+
+impl Shared {
+    /// Makes what an invocation shares.
+    pub fn new(project: Arc<Project>, adapter: Arc<dyn Adapter>, options: SharedOptions) -> Arc<Self> {
+        let root = project.packages.first();
+        let quoting = root.map(|p| quoting_over(adapter.default_quoting(), &p.config.quoting));
+        let name = root.map(|p| p.name.clone()).unwrap_or_default();
+        let facts = AdapterFacts::of(&*adapter).with_quoting(quoting.unwrap_or_default()).with_project(name);
+        let facts = Arc::new(facts);
+        let env_vars = EnvRecord::default();
+        let target = adapter.target_fields();
+        let vars =
+            project.packages.iter().map(|p| (p.name.clone(), Arc::new(project.vars_for(&p.name)))).collect();
+        let mut constants: FxHashMap<&'static str, Value> = FxHashMap::default();
+        constants.insert("env_var", environment::env_var(env_vars.clone()));
+        constants.insert("exceptions", exceptions::value(options.sink.clone()));
+        constants.insert("flags", flags::value(options.flags.clone()));
+        constants.insert("api", Value::object(ApiObject { quote: facts.quoting }));
+        constants.insert("column", Value::object(ColumnClass));
+        constants.insert("invocation_id", Value::from(options.invocation_id.clone()));
+        constants.insert("dbt_version", Value::from(kpi_project::EMULATED_DBT_VERSION));
+        constants.insert("run_started_at", functions::moment(&options.started_at));
+        constants.insert("sql_now", Value::from("now()"));
+        constants.insert("validation", functions::validation());
+        constants.insert("log", functions::log(options.sink.clone()));
+        constants
+            .insert("print", functions::print(options.sink.clone(), flag(&options.flags, "print", true)));
+        constants.insert("adapter_macro", functions::adapter_macro());
+        Arc::new(Self {
+            project,
+            adapter,
+            facts,
+            flags: options.flags,
+            invocation_id: options.invocation_id,
+            started_at: options.started_at,
+            sink: options.sink,
+            env_vars,
+            target,
+            constants,
+            vars,
+        })
+    }
+
+    /// A flag that is on or off.
+    pub fn flag(&self, name: &str) -> bool {
+        flag(&self.flags, name, false)
+    }
+
+    /// The name of the root package.
+    pub fn root_package(&self) -> Arc<str> {
+        self.project.packages.first().map(|p| p.name.clone()).unwrap_or_default()
+    }
+
+    /// The variables of a package: its own, under the root project's, under those of the command line.
+    pub fn vars(&self, package: &str) -> Arc<Map<String, Json>> {
+        match self.vars.get(package) {
+            Some(vars) => vars.clone(),
+            None => Arc::new(self.project.vars_for(package)),
+        }
+    }
+}
+
+fn flag(flags: &Map<String, Json>, name: &str, default: bool) -> bool {
+    flags.get(name).and_then(Json::as_bool).unwrap_or(default)
+}
+
+/// What a `quoting` map says over a policy.
+pub(crate) fn quoting_over(mut policy: Policy, quoting: &Map<String, Json>) -> Policy {
+    for (part, quoted) in quoting {
+        if let Some(quoted) = quoted.as_bool() {
+            policy.set(part, quoted);
+        }
+    }
+    policy
+}
+
+/// Names of [`lookup`] that are made anew for each node or read.
+const MADE: [&str; 9] = [
+    "database",
+    "dbt_metadata_envs",
+    "env",
+    "invocation_args_dict",
+    "project_name",
+    "schema",
+    "target",
+    "thread_id",
+    "var",
+];
 
 /// A name that all contexts have, in a node of `package`; `None`: no such name.
 pub fn lookup(shared: &Arc<Shared>, package: &str, node: Option<&Node>, name: &str) -> Option<Value> {
-    let _ = (shared, package, node, name);
-    None
+    if let Some(value) = shared.constants.get(name) {
+        return Some(value.clone());
+    }
+    Some(match name {
+        "var" => vars::value(shared, package, node.map(|n| n.name.clone()), vars::Missing::Error),
+        "target" | "env" => Value::from_json(&Json::Object(shared.target.clone())),
+        "project_name" => Value::from(shared.root_package()),
+        "schema" => Value::from(shared.facts.schema.clone()),
+        "database" => Value::from(shared.facts.database.clone()),
+        "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+        "invocation_args_dict" => Value::from_json(&Json::Object(shared.flags.clone())),
+        "dbt_metadata_envs" => environment::metadata(),
+        _ => return kpi_jinja::python::globals::get(name),
+    })
 }
 
-/// All names that [`lookup`] knows.
+/// All names that [`lookup`] knows, but for those of every template.
 pub fn names() -> Vec<Arc<str>> {
-    Vec::new()
-}
-
-/// The arguments of `ref()`.
-///
-/// # Errors
-/// Not one or two strings.
-pub fn parse_ref_args(args: Args) -> Result<RefCall, Error> {
-    let _ = args;
-    Err(Error::compilation("ref() takes one or two arguments"))
-}
-
-/// The arguments of `source()`.
-///
-/// # Errors
-/// Not two strings.
-pub fn parse_source_args(args: Args) -> Result<[Arc<str>; 2], Error> {
-    let _ = args;
-    Err(Error::compilation("source() takes two arguments"))
-}
-
-/// The macro and the rendered arguments of a generic test.
-///
-/// # Errors
-/// What rendering an argument raises.
-pub fn generic_test_call(
-    shared: &Arc<Shared>,
-    node: &Node,
-    interp: &mut Interp,
-) -> Result<(String, Vec<(Arc<str>, Value)>), Error> {
-    let _ = (shared, node, interp);
-    Ok((String::new(), Vec::new()))
+    const CONSTANTS: [&str; 13] = [
+        "adapter_macro",
+        "api",
+        "column",
+        "dbt_version",
+        "env_var",
+        "exceptions",
+        "flags",
+        "invocation_id",
+        "log",
+        "print",
+        "run_started_at",
+        "sql_now",
+        "validation",
+    ];
+    CONSTANTS.iter().chain(&MADE).map(|name| Arc::from(*name)).collect()
 }

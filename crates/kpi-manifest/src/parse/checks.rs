@@ -1,0 +1,221 @@
+//! What must hold of all nodes together.
+
+use super::{Parser, config};
+use crate::{Manifest, Node, ResourceType};
+use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::Value as Json;
+
+/// Two enabled nodes with one id.
+pub(super) fn duplicate_name(first: &Node, second: &Node) -> Diagnostic {
+    let kind = first.resource_type.as_str();
+    let plural = if kind == "analysis" { "analyses".to_owned() } else { format!("{kind}s") };
+    let action = match first.is_refable() {
+        true => format!("looking for ref(\"{}\")", first.name),
+        false => match &first.column_name {
+            Some(column) => format!("running test \"{}\" on column \"{column}\"", first.name),
+            None => format!("running {kind} \"{}\"", first.name),
+        },
+    };
+    Diagnostic::error(
+        "K0609",
+        "Compilation Error",
+        format!(
+            "dbt found two {plural} with the name \"{}\".\n\nSince these resources have the same name, dbt will be unable \
+             to find the correct resource\nwhen {action}.\n\nTo fix this, change the name of one of these resources:\n- {} \
+             ({})\n- {} ({})",
+            first.name, first.unique_id, first.original_file_path, second.unique_id, second.original_file_path
+        ),
+    )
+    .with_span(place(second))
+    .with_related(place(first), "defined here too")
+}
+
+fn place(node: &Node) -> Span {
+    Span::whole(SourceFile::new(node.original_file_path.clone(), ""))
+}
+
+impl Parser {
+    /// Checks a manifest whose references are resolved.
+    pub(super) fn check(&self, manifest: &Manifest, disabled: &[Node], errors: &mut Vec<Diagnostic>) {
+        self.unique_relations(manifest, errors);
+        let groups: FxHashSet<&str> = manifest.groups.values().map(|group| &*group.name).collect();
+        let spaces_allowed =
+            self.shared.flags.get("require_resource_names_without_spaces").and_then(Json::as_bool)
+                == Some(false);
+        for node in &manifest.nodes {
+            if let Some(group) = &node.group
+                && !groups.contains(&**group)
+            {
+                let mut known: Vec<&str> = groups.iter().copied().collect();
+                known.sort_unstable();
+                errors.push(
+                    Diagnostic::error(
+                        "K0614",
+                        "Parsing Error",
+                        format!("Invalid group '{group}', expected one of [{}]", known.join(", ")),
+                    )
+                    .with_span(place(node))
+                    .with_node(node.heading()),
+                );
+            }
+            if node.resource_type == ResourceType::Model
+                && node.access.as_deref() == Some("public")
+                && node.is_ephemeral()
+            {
+                errors.push(
+                    Diagnostic::error(
+                        "K0507",
+                        "Parsing Error",
+                        format!(
+                            "Node {} with 'ephemeral' materialization has an invalid value (public) for the access field",
+                            node.unique_id
+                        ),
+                    )
+                    .with_span(place(node)),
+                );
+            }
+            if node.resource_type == ResourceType::Snapshot
+                && let Some(message) = snapshot_fault(node)
+            {
+                errors.push(
+                    Diagnostic::error("K0515", "Parsing Error", message)
+                        .with_span(place(node))
+                        .with_node(node.heading()),
+                );
+            }
+            if node.name.contains(' ') {
+                let message = format!(
+                    "Resource names cannot contain spaces: '{}' ({})",
+                    node.unique_id, node.original_file_path
+                );
+                let hint = "rename the file so that its name does not contain any spaces";
+                match spaces_allowed {
+                    false => errors.push(
+                        Diagnostic::error("K0516", "Runtime Error", message)
+                            .with_span(place(node))
+                            .with_hint(hint),
+                    ),
+                    true => self.warn(Diagnostic::warning("K0516", "Warning", message).with_hint(hint)),
+                }
+            }
+        }
+        self.unused_config_paths(manifest, disabled);
+    }
+
+    /// No two nodes may make one relation.
+    fn unique_relations(&self, manifest: &Manifest, errors: &mut Vec<Diagnostic>) {
+        let mut relations: FxHashMap<&str, &Node> = FxHashMap::default();
+        let mut names: FxHashMap<(&str, &str), &Node> = FxHashMap::default();
+        for node in &manifest.nodes {
+            let Some(relation) = &node.relation_name else { continue };
+            if let Some(other) = relations.insert(relation, node) {
+                errors.push(
+                    Diagnostic::error(
+                        "K0617",
+                        "Compilation Error",
+                        format!(
+                            "dbt found two resources with the database representation \"{relation}\".\ndbt cannot create two \
+                             resources with identical database representations. To fix this,\nchange the configuration of \
+                             one of these resources:\n- {} ({})\n- {} ({})",
+                            other.unique_id, other.original_file_path, node.unique_id, node.original_file_path
+                        ),
+                    )
+                    .with_span(place(node))
+                    .with_related(place(other), "makes it too"),
+                );
+            }
+            if !node.is_refable() {
+                continue;
+            }
+            if let Some(other) = names.insert((&node.package_name, &node.name), node) {
+                if other.version.is_some() != node.version.is_some() {
+                    let (versioned, plain) =
+                        if other.version.is_some() { (other, node) } else { (node, other) };
+                    errors.push(
+                        Diagnostic::error(
+                            "K0618",
+                            "Parsing Error",
+                            format!(
+                                "dbt found versioned and unversioned models with the name \"{0}\".\n\nTo fix this, change the \
+                                 name of the unversioned resource {1} ({2}) or add the unversioned model to the versions in \
+                                 {3}",
+                                node.name,
+                                plain.unique_id,
+                                plain.original_file_path,
+                                versioned.patch_path.as_deref().unwrap_or_default()
+                            ),
+                        )
+                        .with_span(place(plain))
+                        .with_related(place(versioned), "the versioned one"),
+                    );
+                } else if node.version.is_none() && self.shared.flag("require_unique_project_resource_names")
+                {
+                    errors.push(duplicate_name(other, node));
+                }
+            }
+        }
+    }
+
+    fn unused_config_paths(&self, manifest: &Manifest, disabled: &[Node]) {
+        let Some(root) = self.project().packages.first() else { return };
+        let nodes =
+            manifest.nodes.iter().chain(disabled).map(|node| (node.resource_type, node.fqn.as_slice()));
+        let sources = manifest.sources.values().map(|source| (ResourceType::Source, source.fqn.as_slice()));
+        let exposures = manifest.exposures.values().map(|e| (ResourceType::Exposure, e.fqn.as_slice()));
+        let unused = config::unused_paths(&root.config, nodes.chain(sources).chain(exposures));
+        if unused.is_empty() {
+            return;
+        }
+        let list: Vec<String> = unused.iter().map(|path| format!("- {path}")).collect();
+        let file = if root.config.native { "kpi.toml" } else { "dbt_project.yml" };
+        let mut warning = Diagnostic::warning(
+            "K0619",
+            "Warning",
+            format!(
+                "Configuration paths exist in your {file} file which do not apply to any resources.\nThere are {} unused \
+                 configuration paths:\n{}",
+                unused.len(),
+                list.join("\n")
+            ),
+        );
+        warning.span = root.config.file.clone().map(Span::whole);
+        self.warn(warning);
+    }
+}
+
+/// What a snapshot's config lacks.
+fn snapshot_fault(node: &Node) -> Option<String> {
+    let config = &node.config;
+    let filled = |key: &str| {
+        config.set.get(key).is_some_and(|value| match value {
+            Json::Null => false,
+            Json::String(text) => !text.is_empty(),
+            Json::Array(items) => !items.is_empty(),
+            _ => true,
+        })
+    };
+    if !filled("strategy") || !filled("unique_key") {
+        return Some("Snapshots must be configured with a 'strategy' and 'unique_key'.".to_owned());
+    }
+    match config.str("strategy") {
+        Some("check") if !filled("check_cols") => Some(
+            "A snapshot configured with the check strategy must specify a check_cols configuration."
+                .to_owned(),
+        ),
+        Some("check") => config.str("check_cols").filter(|cols| *cols != "all").map(|cols| {
+            format!("Invalid value for 'check_cols': {cols}. Expected 'all' or a list of strings.")
+        }),
+        Some("timestamp") if !filled("updated_at") => Some(
+            "A snapshot configured with the timestamp strategy must specify an updated_at configuration."
+                .to_owned(),
+        ),
+        Some("timestamp") if filled("check_cols") => {
+            Some("A 'timestamp' snapshot should not have 'check_cols'".to_owned())
+        }
+        _ if config.materialized() != "snapshot" => {
+            Some("A snapshot must have a materialized value of 'snapshot'".to_owned())
+        }
+        _ => None,
+    }
+}

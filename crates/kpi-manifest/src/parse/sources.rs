@@ -1,0 +1,514 @@
+//! Sources: every table of every source, with its config, freshness and tests.
+
+use super::config::ConfigTrees;
+use super::drafts::{folders, fqn, relative_path};
+use super::generic_tests::{Place, TestNode};
+use super::test_builder::Target;
+use super::{Parser, Registry};
+use crate::context::{NameContext, quoting_over};
+use crate::lookup::DisabledEntry;
+use crate::{ResourceType, SourceTable, node_json};
+use indexmap::IndexMap;
+use kpi_adapter::{Policy, Relation};
+use kpi_diagnostics::{Diagnostic, Span};
+use kpi_jinja::{Interp, Template, Value};
+use kpi_project::{Package, PropertyFile, SourceProperties, SourceTableProperties};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json, json};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// All enabled tables of sources.
+#[derive(Default)]
+pub(crate) struct Sources {
+    pub tables: IndexMap<Arc<str>, SourceTable>,
+}
+
+type Found = (SourceTable, Vec<TestNode>, Span);
+
+/// A source of another package that changes one: `overrides:`.
+type Overrides<'p> = FxHashMap<(&'p str, &'p str), (&'p Package, &'p PropertyFile, &'p SourceProperties)>;
+
+impl Parser {
+    pub(super) fn sources(
+        &self,
+        trees: &ConfigTrees<'_>,
+        registry: &mut Registry,
+    ) -> Result<(Sources, Vec<TestNode>), Vec<Diagnostic>> {
+        let mut overrides = Overrides::default();
+        let mut jobs = Vec::new();
+        for package in &self.project().packages {
+            for file in &package.properties {
+                for source in &file.sources {
+                    match source.other.get("overrides").and_then(Json::as_str) {
+                        Some(overridden) => {
+                            overrides.insert((overridden, &source.name), (package, file, source));
+                        }
+                        None => jobs.push((package, file, source)),
+                    }
+                }
+            }
+        }
+        let found: Vec<Result<Vec<Found>, Vec<Diagnostic>>> = jobs
+            .par_iter()
+            .map(|(package, file, source)| {
+                let over = overrides.get(&(&*package.name, &*source.name));
+                self.tables(trees, package, file, source, over.copied())
+            })
+            .collect();
+        let mut sources = Sources::default();
+        let mut tests = Vec::new();
+        let mut errors = Vec::new();
+        let mut places: FxHashMap<Arc<str>, Span> = FxHashMap::default();
+        for result in found {
+            let tables = match result {
+                Ok(tables) => tables,
+                Err(new) => {
+                    errors.extend(new);
+                    continue;
+                }
+            };
+            for (table, new_tests, span) in tables {
+                tests.extend(new_tests);
+                let key: Arc<str> = table.search_name().into();
+                if !table.config.enabled() {
+                    registry.lookup.disabled.entry(key).or_default().push(DisabledEntry {
+                        package: table.package_name.clone(),
+                        unique_id: table.unique_id.clone(),
+                        resource_type: ResourceType::Source,
+                        original_file_path: table.original_file_path.clone(),
+                    });
+                    let entry = Json::Object(node_json::source_entry(&table));
+                    registry.disabled_other.push((table.unique_id.clone(), entry));
+                    continue;
+                }
+                if let Some(first) = places.insert(table.unique_id.clone(), span.clone()) {
+                    errors.push(duplicate(&table, first, span));
+                    continue;
+                }
+                let entries = registry.lookup.sources.entry(key).or_default();
+                entries.push((table.package_name.clone(), sources.tables.len()));
+                sources.tables.insert(table.unique_id.clone(), table);
+            }
+        }
+        if errors.is_empty() { Ok((sources, tests)) } else { Err(errors) }
+    }
+
+    fn tables(
+        &self,
+        trees: &ConfigTrees<'_>,
+        package: &Package,
+        file: &PropertyFile,
+        source: &SourceProperties,
+        over: Option<(&Package, &PropertyFile, &SourceProperties)>,
+    ) -> Result<Vec<Found>, Vec<Diagnostic>> {
+        let patched = over.map(|(_, _, over)| overridden(source, over));
+        let source = patched.as_ref().unwrap_or(source);
+        let patch_path =
+            over.map(|(package, file, _)| Arc::from(format!("{}://{}", package.name, file.path)));
+        let mut found = Vec::new();
+        let mut errors = Vec::new();
+        for table in &source.tables {
+            match self.table(trees, package, file, source, table) {
+                Ok((mut parsed, tests)) => {
+                    parsed.patch_path = patch_path.clone();
+                    found.push((parsed, tests, table.span.clone()));
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(found) } else { Err(errors) }
+    }
+
+    fn table(
+        &self,
+        trees: &ConfigTrees<'_>,
+        package: &Package,
+        file: &PropertyFile,
+        source: &SourceProperties,
+        table: &SourceTableProperties,
+    ) -> Result<(SourceTable, Vec<TestNode>), Diagnostic> {
+        let unique_id: Arc<str> = format!("source.{}.{}.{}", package.name, source.name, table.name).into();
+        let mut fqn = fqn(&package.name, folders(relative_path(package, &file.path)), &source.name);
+        fqn.push(table.name.clone());
+        let configs = table_config(source, table).map_err(|message| {
+            Diagnostic::error("K0512", "Parsing Error", message).with_span(table.span.clone())
+        })?;
+        let none = Map::new();
+        let resolved = trees
+            .resolve(ResourceType::Source, &package.name, &fqn, Some(&configs), &none)
+            .map_err(|message| {
+                Diagnostic::error("K0508", "Parsing Error", message)
+                    .with_span(table.span.clone())
+                    .with_node(format!("source {}.{} ({})", source.name, table.name, file.path))
+            })?;
+        let config = resolved.config;
+        let place = |mut error: Diagnostic, span: &Span| {
+            error.span = Some(span.clone());
+            error
+        };
+        let (description, doc_blocks) = self
+            .describe(&package.name, &unique_id, &table.description)
+            .map_err(|e| place(e, &table.span))?;
+        let (source_description, _) = self
+            .describe(&package.name, &unique_id, &source.description)
+            .map_err(|e| place(e, &source.span))?;
+        let mut quoting = map_of(source.other.get("quoting"));
+        quoting.extend(map_of(table.other.get("quoting")).into_iter().filter(|(_, v)| !v.is_null()));
+        let mut source_meta = map_of(source.other.get("meta"));
+        source_meta.extend(map_of(source.config.get("meta")));
+        let schema = source.schema.as_deref().filter(|s| !s.is_empty()).unwrap_or(&source.name);
+        let mut parsed = SourceTable {
+            unique_id: unique_id.clone(),
+            package_name: package.name.clone(),
+            source_name: source.name.clone(),
+            name: table.name.clone(),
+            path: file.path.clone(),
+            original_file_path: file.path.clone(),
+            fqn,
+            database: match source.database.as_deref().filter(|d| !d.is_empty()) {
+                Some(database) => Some(database.into()),
+                None => self.shared.facts.database.clone(),
+            },
+            schema: schema.into(),
+            identifier: table.identifier.as_deref().filter(|i| !i.is_empty()).unwrap_or(&table.name).into(),
+            relation_name: "".into(),
+            unrendered_config: (*resolved.unrendered).clone(),
+            unrendered_database: source.database.clone(),
+            unrendered_schema: source.schema.clone(),
+            quote: quoting_over(self.source_quoting(), &quoting),
+            external_location: None,
+            columns: self.columns(&package.name, &unique_id, table.columns.iter())?,
+            tags: config.tags().into_iter().map(Arc::from).collect(),
+            description,
+            doc_blocks,
+            source_description,
+            meta: config.meta().cloned().unwrap_or_default(),
+            source_meta,
+            loader: source.loader.clone(),
+            quoting,
+            freshness: config.get("freshness").unwrap_or(Json::Null),
+            loaded_at_field: config.str("loaded_at_field").map(str::to_owned),
+            loaded_at_query: config.str("loaded_at_query").map(str::to_owned),
+            external: table.other.get("external").cloned().unwrap_or(Json::Null),
+            patch_path: None,
+            created_at: self.created_at,
+            config,
+        };
+        parsed.external_location = self.external_location(&parsed).map_err(|message| {
+            Diagnostic::error("K0513", "Parsing Error", message).with_span(table.span.clone())
+        })?;
+        // The name in the manifest follows the project's quoting, what is compiled does not: as in dbt.
+        let named = quoting_over(self.shared.facts.quoting, &parsed.quoting);
+        parsed.relation_name = Relation { quote: named, ..parsed.relation() }.render().into();
+        let tests = self.tests_of_table(trees, package, file, source, table)?;
+        Ok((parsed, tests))
+    }
+
+    fn source_quoting(&self) -> Policy {
+        self.shared.adapter.default_quoting()
+    }
+
+    fn tests_of_table(
+        &self,
+        trees: &ConfigTrees<'_>,
+        package: &Package,
+        file: &PropertyFile,
+        source: &SourceProperties,
+        table: &SourceTableProperties,
+    ) -> Result<Vec<TestNode>, Diagnostic> {
+        let on_columns =
+            table.columns.iter().flat_map(|c| c.data_tests.iter().map(move |test| (Some(c), test)));
+        let all: Vec<_> = table.data_tests.iter().map(|test| (None, test)).chain(on_columns).collect();
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target_name = format!("{}_{}", source.name, table.name);
+        let place = Place {
+            package,
+            file,
+            file_key_name: format!("sources.{}", source.name),
+            target_name: &target_name,
+        };
+        let target = Target::Table { source: &source.name, table: &table.name };
+        let quote_columns = map_of(table.other.get("quoting"))
+            .get("column")
+            .or(map_of(source.other.get("quoting")).get("column"))
+            .and_then(Json::as_bool);
+        let tags: Vec<Arc<str>> =
+            texts(source.other.get("tags")).chain(texts(table.other.get("tags"))).map(Arc::from).collect();
+        all.into_iter()
+            .map(|(column, entry)| {
+                let node =
+                    self.generic_test(trees, &place, &target, column, quote_columns, entry, tags.clone())?;
+                Ok(TestNode { node, attached: None })
+            })
+            .collect()
+    }
+
+    /// What `external_location` in the config or meta of a source says, with its fields filled in.
+    fn external_location(&self, table: &SourceTable) -> Result<Option<Arc<str>>, String> {
+        let mut meta: Map<String, Json> = table.meta.clone();
+        meta.extend(table.config.extra().map(|(k, v)| (k.clone(), v.clone())));
+        let Some(location) = meta.get("external_location").and_then(Json::as_str).map(str::to_owned) else {
+            return Ok(None);
+        };
+        if meta.contains_key("plugin") {
+            return Ok(None);
+        }
+        let formatter = meta.get("formatter").and_then(Json::as_str).unwrap_or("newstyle");
+        let expression = match formatter {
+            "newstyle" if !location.contains(['{', '}']) => return Ok(Some(location.into())),
+            "oldstyle" if !location.contains('%') => return Ok(Some(location.into())),
+            "newstyle" => "{{ location.format(**fields) }}",
+            "oldstyle" => "{{ location % fields }}",
+            "template" => "",
+            other => {
+                return Err(format!(
+                    "Formatter {other} not recognized. Must be one of 'newstyle', 'oldstyle', or 'template'."
+                ));
+            }
+        };
+        let mut fields = Map::new();
+        fields.insert("name".into(), (&*table.name).into());
+        fields.insert("identifier".into(), (&*table.identifier).into());
+        fields.insert("schema".into(), (&*table.schema).into());
+        fields.insert("database".into(), table.database.as_deref().map_or(Json::Null, Json::from));
+        fields.insert("tags".into(), table.tags.iter().map(|tag| Json::from(&**tag)).collect());
+        fields.extend(meta);
+        if expression.is_empty() {
+            return Ok(Some(substitute(&location, &fields).into()));
+        }
+        let context = NameContext {
+            shared: self.shared.clone(),
+            package: table.package_name.clone(),
+            own: vec![
+                ("location", Value::from(location.as_str())),
+                ("fields", Value::from_json(&Json::Object(fields))),
+            ],
+        };
+        let mut interp = Interp::new(self.strict.clone(), Arc::new(context));
+        Template::parse_str("external_location", expression)
+            .and_then(|template| interp.render(&template))
+            .map(|text| Some(text.into()))
+            .map_err(|error| {
+                format!(
+                    "external_location '{location}' of the source {}.{} cannot be filled in: {}",
+                    table.source_name,
+                    table.name,
+                    error.message()
+                )
+            })
+    }
+}
+
+/// Python's `string.Template`: `$name` and `${name}`.
+fn substitute(text: &str, fields: &Map<String, Json>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let (name, tail) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some(braced) => braced,
+            None => after
+                .split_at(after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len())),
+        };
+        match fields.get(name) {
+            Some(Json::String(value)) => out.push_str(value),
+            Some(value) => out.push_str(&value.to_string()),
+            None => {
+                out.push('$');
+                out.push_str(name);
+            }
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn map_of(value: Option<&Json>) -> Map<String, Json> {
+    value.and_then(Json::as_object).cloned().unwrap_or_default()
+}
+
+fn texts(value: Option<&Json>) -> impl Iterator<Item = &str> {
+    let items: Vec<&str> = match value {
+        Some(Json::Array(items)) => items.iter().filter_map(Json::as_str).collect(),
+        Some(Json::String(text)) => vec![text],
+        _ => Vec::new(),
+    };
+    items.into_iter()
+}
+
+/// What the property file says of a table: its source's config, its own on top, and what stands beside `config`.
+fn table_config(
+    source: &SourceProperties,
+    table: &SourceTableProperties,
+) -> Result<Map<String, Json>, String> {
+    let mut configs = source.config.clone();
+    configs.extend(table.config.iter().map(|(k, v)| (k.clone(), v.clone())));
+    match freshness(source, table) {
+        None => {
+            configs.insert("freshness".into(), Json::Null);
+        }
+        Some(merged) if is_set(&merged, "warn_after") || is_set(&merged, "error_after") => {
+            configs.insert("freshness".into(), Json::Object(merged));
+        }
+        Some(_) => {
+            configs.shift_remove("freshness");
+        }
+    }
+    let text = |other: &Map<String, Json>, config: &Map<String, Json>, key: &str| -> Option<String> {
+        let own = other.get(key).and_then(Json::as_str).filter(|t| !t.is_empty());
+        own.or_else(|| config.get(key).and_then(Json::as_str).filter(|t| !t.is_empty())).map(str::to_owned)
+    };
+    let of_source = |key| text(&source.other, &source.config, key);
+    let of_table = |key| text(&table.other, &table.config, key);
+    let field_given = table.other.contains_key("loaded_at_field") || of_table("loaded_at_field").is_some();
+    if field_given && of_table("loaded_at_query").is_some() {
+        return Err("Cannot specify both loaded_at_field and loaded_at_query at table level.".to_owned());
+    }
+    if of_source("loaded_at_field").is_some() && of_source("loaded_at_query").is_some() {
+        return Err("Cannot specify both loaded_at_field and loaded_at_query at source level.".to_owned());
+    }
+    let field = if field_given { of_table("loaded_at_field") } else { of_source("loaded_at_field") };
+    let query = match of_table("loaded_at_query") {
+        Some(query) => Some(query),
+        None if field_given => None,
+        None => of_source("loaded_at_query"),
+    };
+    configs.insert("loaded_at_field".into(), field.map_or(Json::Null, Json::from));
+    configs.insert("loaded_at_query".into(), query.map_or(Json::Null, Json::from));
+    let mut meta = map_of(source.other.get("meta"));
+    for more in [source.config.get("meta"), table.other.get("meta"), table.config.get("meta")] {
+        meta.extend(map_of(more));
+    }
+    configs.insert("meta".into(), Json::Object(meta));
+    let mut tags: Vec<&str> = [
+        source.other.get("tags"),
+        source.config.get("tags"),
+        table.other.get("tags"),
+        table.config.get("tags"),
+    ]
+    .into_iter()
+    .flat_map(texts)
+    .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    configs.insert("tags".into(), tags.into_iter().map(Json::from).collect());
+    Ok(configs)
+}
+
+fn is_set(threshold: &Map<String, Json>, key: &str) -> bool {
+    let part = |name: &str| threshold.get(key).and_then(|t| t.get(name)).is_some_and(|v| !v.is_null());
+    part("count") && part("period")
+}
+
+/// A freshness threshold with all of its fields; `None`: explicitly none.
+fn threshold(value: Option<&Json>) -> Option<Map<String, Json>> {
+    let given: Cow<'_, Map<String, Json>> = match value {
+        Some(Json::Null) => return None,
+        Some(Json::Object(map)) => Cow::Borrowed(map),
+        _ => Cow::Owned(Map::new()),
+    };
+    let mut map = Map::new();
+    for key in ["warn_after", "error_after"] {
+        let time = match given.get(key) {
+            Some(Json::Null) => Json::Null,
+            Some(time) => json!({
+                "count": time.get("count").cloned().unwrap_or(Json::Null),
+                "period": time.get("period").cloned().unwrap_or(Json::Null),
+            }),
+            None => json!({"count": null, "period": null}),
+        };
+        map.insert(key.to_owned(), time);
+    }
+    map.insert("filter".into(), given.get("filter").cloned().unwrap_or(Json::Null));
+    Some(map)
+}
+
+/// The freshness of a table: source, its config, table, its config, each over the one before it.
+fn freshness(source: &SourceProperties, table: &SourceTableProperties) -> Option<Map<String, Json>> {
+    let levels = [
+        source.other.get("freshness"),
+        source.config.get("freshness"),
+        table.other.get("freshness"),
+        table.config.get("freshness"),
+    ];
+    let mut levels = levels.into_iter().map(threshold);
+    let mut merged = levels.next().flatten();
+    for update in levels {
+        merged = match (merged, update) {
+            (Some(base), Some(update)) => {
+                let mut result = base.clone();
+                if let Some(filter) = update.get("filter").filter(|f| !f.is_null()) {
+                    result.insert("filter".into(), filter.clone());
+                }
+                for key in ["warn_after", "error_after"] {
+                    let new = update.get(key).cloned().unwrap_or(Json::Null);
+                    let value = match (new.is_null(), is_set(&update, key)) {
+                        (true, _) => Json::Null,
+                        (false, true) => new,
+                        (false, false) => base.get(key).cloned().unwrap_or(Json::Null),
+                    };
+                    result.insert(key.to_owned(), value);
+                }
+                Some(result)
+            }
+            (None, Some(update)) if is_set(&update, "warn_after") || is_set(&update, "error_after") => {
+                Some(update)
+            }
+            _ => None,
+        };
+    }
+    merged
+}
+
+/// A source with what another package's `overrides` changes in it.
+fn overridden(source: &SourceProperties, over: &SourceProperties) -> SourceProperties {
+    let mut result = source.clone();
+    let text = |old: &mut String, new: &str| {
+        if !new.is_empty() {
+            new.clone_into(old);
+        }
+    };
+    text(&mut result.description, &over.description);
+    text(&mut result.loader, &over.loader);
+    result.database = over.database.clone().or(result.database);
+    result.schema = over.schema.clone().or(result.schema);
+    result.config.extend(over.config.clone());
+    result
+        .other
+        .extend(over.other.iter().filter(|(k, _)| *k != "overrides").map(|(k, v)| (k.clone(), v.clone())));
+    for table in &mut result.tables {
+        let Some(over) = over.tables.iter().find(|other| other.name == table.name) else { continue };
+        text(&mut table.description, &over.description);
+        table.identifier = over.identifier.clone().or(table.identifier.take());
+        table.config.extend(over.config.clone());
+        table.other.extend(over.other.clone());
+        if !over.columns.is_empty() {
+            table.columns.clone_from(&over.columns);
+        }
+        if !over.data_tests.is_empty() {
+            table.data_tests.clone_from(&over.data_tests);
+        }
+    }
+    result
+}
+
+fn duplicate(table: &SourceTable, first: Span, second: Span) -> Diagnostic {
+    let name = format!("{}.{}", table.source_name, table.name);
+    Diagnostic::error(
+        "K0609",
+        "Compilation Error",
+        format!(
+            "dbt found two sources with the name \"{name}\".\n\nSince these resources have the same name, dbt will be \
+             unable to find the correct resource when looking for source(\"{}\", \"{}\").\n\nTo fix this, change the name \
+             of one of these resources.",
+            table.source_name, table.name
+        ),
+    )
+    .with_span(second)
+    .with_related(first, "defined here too")
+}
