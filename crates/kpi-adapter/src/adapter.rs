@@ -59,7 +59,7 @@ pub trait Adapter: Send + Sync {
 
     /// What templates may know of the target without asking the database.
     fn facts(&self) -> crate::AdapterFacts {
-        crate::AdapterFacts::of(self)
+        crate::AdapterFacts::common(self)
     }
 
     /// Clears away what a killed run left in the schemas that the project builds, given as `(database, schema)`.

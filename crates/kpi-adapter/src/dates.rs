@@ -1,16 +1,20 @@
 //! Dates and times as Python's `datetime` values.
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use kpi_jinja::Value;
+use kpi_jinja::python::modules::datetime::{Zone, date_value, datetime_value, time_value};
 
 /// A `datetime.date`.
 pub(crate) fn date(date: NaiveDate) -> Value {
-    Value::from(date.format("%Y-%m-%d").to_string())
+    date_value(date)
 }
 
 /// A `datetime.datetime`; `utc`: with the time zone UTC.
 pub(crate) fn datetime(at: NaiveDateTime, utc: bool) -> Value {
-    let text = at.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    let text = text.strip_suffix(".000000").unwrap_or(&text);
-    Value::from(format!("{text}{}", if utc { "+00:00" } else { "" }))
+    datetime_value(at, utc.then_some(Zone::Utc))
+}
+
+/// A `datetime.time`.
+pub(crate) fn time(at: NaiveTime) -> Value {
+    time_value(at)
 }

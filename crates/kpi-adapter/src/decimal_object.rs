@@ -64,7 +64,7 @@ fn division_by_zero(zero: bool) -> Error {
 
 impl Object for Decimal {
     fn type_name(&self) -> &str {
-        "decimal.Decimal"
+        "Decimal"
     }
 
     fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {

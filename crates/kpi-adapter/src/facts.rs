@@ -62,8 +62,13 @@ impl AdapterFacts {
         }
     }
 
-    /// The facts that every target tells.
+    /// The facts of a target: [`Adapter::facts`].
     pub fn of<A: Adapter + ?Sized>(adapter: &A) -> Self {
+        adapter.facts()
+    }
+
+    /// The facts that every target tells by the other methods of [`Adapter`].
+    pub fn common<A: Adapter + ?Sized>(adapter: &A) -> Self {
         Self {
             adapter_type: adapter.type_name().into(),
             database: adapter.default_database(),

@@ -68,6 +68,13 @@ impl DuckDbAdapter {
         Self::new(settings, ".")
     }
 
+    /// A database for so many workers at once, whatever the profile says: `--threads`.
+    pub fn with_workers(self, workers: usize) -> Self {
+        let mut settings = self.shared.settings.clone();
+        settings.workers = workers.max(1);
+        Self::new(settings, self.shared.base.clone())
+    }
+
     /// The settings.
     pub fn settings(&self) -> &DuckDbSettings {
         &self.shared.settings
@@ -314,7 +321,7 @@ impl Adapter for DuckDbAdapter {
 
     fn facts(&self) -> AdapterFacts {
         let settings = &self.shared.settings;
-        let mut facts = AdapterFacts::of(self);
+        let mut facts = AdapterFacts::common(self);
         facts.external_root = settings.external_root.as_str().into();
         facts.disable_transactions = settings.disable_transactions;
         facts.is_motherduck = settings.is_motherduck();

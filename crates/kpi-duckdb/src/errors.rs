@@ -95,13 +95,28 @@ pub(crate) fn opening(error: &duckdb::Error, path: &str, file: Option<&Path>) ->
              'retries: {connect_attempts: 5}' in the target waits for it",
         );
     }
-    if has("storage version") || has("newer version of DuckDB") || has("older version of DuckDB") {
+    if has("storage version")
+        || has("version number")
+        || has("newer version of DuckDB")
+        || has("older version of DuckDB")
+    {
         return failed(format!(
             "the database file {shown} was written by another version of DuckDB:\n{message}"
         ))
         .with_hint(
             "export it with the version that wrote it (EXPORT DATABASE 'folder') and import it here (IMPORT \
                  DATABASE 'folder'), or choose another 'path'",
+        );
+    }
+    if has("options were not recognized") {
+        let names = message.rsplit(": ").next().unwrap_or_default();
+        let text = format!("'config_options' of the target: DuckDB knows no option named {names}");
+        return AdapterError::new(AdapterErrorKind::Configuration, text)
+            .with_hint("DuckDB lists its options with: from duckdb_settings()");
+    }
+    if has("Corrupt database file") || has("checksum") {
+        return failed(format!("the database file {shown} is damaged:\n{message}")).with_hint(
+            "restore it from a backup; a database that only kpi writes can be deleted and built again",
         );
     }
     if has("not a valid DuckDB database file") || has("is not a database") {
@@ -154,6 +169,18 @@ mod tests {
         assert_eq!(error.position, Some((2, 14)));
         assert_eq!(error.code.as_deref(), Some("Binder"));
         assert_eq!(of_message("INTERRUPT Error: Interrupted!".into()).kind, AdapterErrorKind::Cancelled);
+    }
+
+    #[test]
+    fn other_versions_are_told_apart() {
+        let text = "IO Error: Trying to read a database file with version number 99, but we can only read versions between 64 and 67.\nThe database file was created with a newer version of DuckDB.";
+        let error = duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.to_owned()));
+        let error = opening(&error, "dev.duckdb", None);
+        assert!(
+            error
+                .message
+                .starts_with("the database file dev.duckdb was written by another version of DuckDB")
+        );
     }
 
     #[test]

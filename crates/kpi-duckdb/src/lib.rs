@@ -14,3 +14,9 @@ mod types;
 
 pub use adapter::DuckDbAdapter;
 pub use settings::DuckDbSettings;
+
+/// The version of the DuckDB library: `1.5.5`.
+pub fn version() -> String {
+    let version = duckdb::Connection::open_in_memory().and_then(|session| session.version());
+    version.map(|v| v.trim_start_matches('v').to_owned()).unwrap_or_else(|_| "unknown".to_owned())
+}
