@@ -60,6 +60,10 @@ impl Object for PackageNamespace {
     }
 
     fn attr(self: Arc<Self>, interp: &mut Interp, name: &str) -> Result<Option<Value>> {
+        // The sandbox guards attributes, not items: a macro's name may begin with an underscore.
+        if name.starts_with('_') {
+            return Ok(None);
+        }
         Ok(self.get(interp, name).map(|found| Value::Object(found)))
     }
 
@@ -123,6 +127,9 @@ impl Object for Names {
     }
 
     fn attr(self: Arc<Self>, interp: &mut Interp, name: &str) -> Result<Option<Value>> {
+        if name.starts_with('_') {
+            return Ok(None);
+        }
         Ok(self.get(interp, name))
     }
 
