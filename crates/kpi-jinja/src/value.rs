@@ -6,6 +6,7 @@
 mod access;
 mod build;
 mod containers;
+mod dispose;
 mod key;
 mod print;
 

@@ -91,7 +91,7 @@ fn operators_are_those_of_python() {
         ("{{ 'a' + 1 }}", "! can only concatenate str (not \"int\") to str"),
         ("{{ 1 + none }}", "! unsupported operand type(s) for +: 'int' and 'NoneType'"),
         ("{{ 10.0 ** 400 }}", "! (34, 'Numerical result out of range')"),
-        ("{{ 10 ** 10 ** 10 }}", "! the number would be too large"),
+        ("{{ 10 ** (10 ** 10) }}", "! the number would be too large"),
         ("{{ 'x' * 10 ** 12 }}", "! the repeated sequence would be too large"),
     ]);
 }
@@ -144,7 +144,15 @@ fn deep_nesting_is_an_error_and_not_a_crash() {
         let error = render(&text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Syntax, "{}", &text[..40]);
     }
+    // What is as deep as it may be has to be evaluated everywhere, also where the stack is used already.
+    let deepest = format!("{{{{ {}1{}{} }}}}", "(".repeat(90), ")".repeat(90), " + 1".repeat(290));
+    let macros = format!(
+        "{{% macro m(n) %}}{{% if n %}}{{{{ m(n - 1) }}}}{{% else %}}{deepest}{{% endif %}}{{% endmacro %}}"
+    );
+    assert_eq!(render_with(&macros, "{{ m(200) }}").unwrap(), "291");
     // Long is not deep.
+    let nested = "{% set ns = namespace(l=[], d={}) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% set ns.d = {'a': ns.d} %}{% endfor %}{{ ns.l|length }}";
+    assert_eq!(render(nested).unwrap(), "1");
     let long = format!("{{{{ 'a'{} }}}}", " ~ 'b'".repeat(10_000));
     assert_eq!(render(&long).unwrap().len(), 10_001);
 }

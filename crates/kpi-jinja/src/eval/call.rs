@@ -111,7 +111,9 @@ impl Interp {
     /// Runs a recursive loop over `items`.
     pub(crate) fn run_loop(&mut self, closure: &Arc<Closure>, items: Value, depth: i64) -> Result<Value> {
         self.recursing = Some((closure.clone(), depth));
-        let (text, flow) = self.activate(&closure.function, &closure.cells, Args::of([items]), "the loop")?;
+        let answer = self.activate(&closure.function, &closure.cells, Args::of([items]), "the loop");
+        self.recursing = None;
+        let (text, flow) = answer?;
         if flow == Flow::Return {
             return Err(returning());
         }
@@ -139,15 +141,17 @@ impl Interp {
                 ),
             ));
         }
+        if let Some(value) = self.context.override_macro(definition) {
+            return Ok(value);
+        }
         let Some(function) = definition.template.0.macro_function().cloned() else {
             return Err(Error::compilation(format!("'{}' is no macro", definition.name)));
         };
         self.macro_stack.push(definition.clone());
         let lenient = std::mem::replace(&mut self.lenient, false);
-        let native = self.autoescape;
-        self.autoescape = false;
+        let autoescape = std::mem::replace(&mut self.autoescape, false);
         let answer = self.activate(&function, &[], args, "");
-        self.autoescape = native;
+        self.autoescape = autoescape;
         self.lenient = lenient;
         self.macro_stack.pop();
         match answer {

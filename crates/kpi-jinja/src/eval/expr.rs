@@ -79,6 +79,7 @@ impl Interp {
                 let mut text = String::new();
                 for part in parts {
                     self.eval(function, base, part)?.write_str(&mut text);
+                    ops::check_size(text.len())?;
                 }
                 Ok(Value::from(text))
             }

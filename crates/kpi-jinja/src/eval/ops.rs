@@ -24,6 +24,14 @@ impl BinaryOp {
     }
 }
 
+/// Fails for text that would fill the memory.
+pub(crate) fn check_size(length: usize) -> Result<()> {
+    if length > 4 * MAX_SIZE {
+        return Err(Error::new(ErrorKind::Overflow, "the text would be too large"));
+    }
+    Ok(())
+}
+
 /// `a op b`
 pub(crate) fn binary(interp: &mut Interp, op: BinaryOp, a: &Value, b: &Value) -> Result<Value> {
     match (op, a, b) {
@@ -40,6 +48,7 @@ pub(crate) fn binary(interp: &mut Interp, op: BinaryOp, a: &Value, b: &Value) ->
             });
         }
         (BinaryOp::Add, Value::Str(x), Value::Str(y)) => {
+            check_size(x.len() + y.len())?;
             let mut text = String::with_capacity(x.len() + y.len());
             text.push_str(x);
             text.push_str(y);
