@@ -11,6 +11,7 @@ mod descriptions;
 mod docs;
 mod drafts;
 mod exposures;
+mod fixtures;
 mod generic_tests;
 mod inline;
 mod macros;
@@ -23,6 +24,7 @@ mod semantic;
 mod sources;
 mod static_refs;
 mod test_builder;
+mod unit_tests;
 mod validate;
 mod versions;
 

@@ -1,4 +1,4 @@
-//! Resources that later rooms fill with life: unit tests, semantic models, metrics, saved queries. Here they get ids,
+//! Resources that later rooms fill with life: semantic models, metrics, saved queries. Here they get ids,
 //! dependencies and their form in the manifest.
 
 use super::drafts::{folders, fqn, relative_path};
@@ -454,54 +454,6 @@ impl Parser {
             map.insert("created_at".into(), self.created_at.into());
             map.insert("refs".into(), json!([]));
             map.insert("tags".into(), entry.fields.get("tags").cloned().unwrap_or_else(|| json!([])));
-            self.place(registry, &mut found, id, map, config.enabled());
-        }
-        found
-    }
-
-    fn unit_tests(&self, registry: &mut Registry) -> Section {
-        let mut found = Section::new();
-        for entry in entries(self, "unit_tests") {
-            let model = entry.fields.get("model").and_then(Json::as_str).unwrap_or_default();
-            let id: Arc<str> = format!("unit_test.{}.{model}.{}", entry.package.name, entry.name).into();
-            let config = entry.config(ResourceType::UnitTest);
-            let target = self.model_of(registry, model, &entry.package.name);
-            let node = target.and_then(|(_, i)| registry.nodes.get(i));
-            if node.is_none() {
-                self.not_there(&entry, "unit test", model);
-            }
-            let fixture = json!({"rows": null, "format": "dict", "fixture": null});
-            let given: Vec<Json> = entry
-                .fields
-                .get("given")
-                .and_then(Json::as_array)
-                .into_iter()
-                .flatten()
-                .map(|given| {
-                    let mut map = Map::new();
-                    map.insert("input".into(), given.get("input").cloned().unwrap_or(Json::Null));
-                    if let Json::Object(rest) = over(&fixture, given) {
-                        map.extend(rest.into_iter().filter(|(key, _)| key != "input"));
-                    }
-                    Json::Object(map)
-                })
-                .collect();
-            let mut map = Map::new();
-            map.insert("model".into(), model.into());
-            map.insert("given".into(), Json::Array(given));
-            map.insert("expect".into(), over(&fixture, &entry.field("expect")));
-            map.extend(entry.head(ResourceType::UnitTest, &id, &[model, entry.name]));
-            let description = self.described(&entry, &id);
-            map.insert("description".into(), if description.is_null() { "".into() } else { description });
-            map.insert("overrides".into(), entry.field("overrides"));
-            let on = node.map(|node| node.unique_id.clone()).into_iter().collect();
-            map.insert("depends_on".into(), depends_on(on));
-            map.insert("config".into(), Json::Object(config.effective()));
-            map.insert("checksum".into(), Json::Null);
-            map.insert("schema".into(), node.map_or(Json::Null, |node| (&*node.schema).into()));
-            map.insert("created_at".into(), self.created_at.into());
-            map.insert("versions".into(), entry.field("versions"));
-            map.insert("version".into(), node.and_then(|node| node.version.clone()).unwrap_or(Json::Null));
             self.place(registry, &mut found, id, map, config.enabled());
         }
         found

@@ -1,7 +1,9 @@
 //! Reads property files: which sections there are, what is rendered, what is checked.
 
 use super::entries;
-use super::shapes::{DESCRIBED, EXPOSURE, FUNCTION, GROUP, MACRO, NAMED, NODE, SOURCE, SOURCE_PATCH};
+use super::shapes::{
+    DESCRIBED, EXPOSURE, FUNCTION, GROUP, MACRO, NAMED, NODE, SOURCE, SOURCE_PATCH, UNIT_TEST,
+};
 use super::{PropertyFile, SourceProperties};
 use crate::InventoryFile;
 use crate::render::{Policy, Renderer, Section, has_jinja};
@@ -106,7 +108,11 @@ pub(crate) fn read(
                 out.exposures = reader.section(&name, value, &EXPOSURE, Section::Nodes, entries::exposure)?;
             }
             "groups" => out.groups = reader.section(&name, value, &GROUP, Section::Nodes, entries::group)?,
-            "metrics" | "semantic_models" | "saved_queries" | "unit_tests" => {
+            "unit_tests" => {
+                let items = reader.section(&name, value, &UNIT_TEST, Section::Nodes, unit_test)?;
+                out.other.insert(name.to_string(), Json::Array(items));
+            }
+            "metrics" | "semantic_models" | "saved_queries" => {
                 let section = match &*name {
                     "metrics" => Section::Metrics,
                     "saved_queries" => Section::SavedQueries,
@@ -132,6 +138,20 @@ pub(crate) fn read(
         }
     }
     Ok(Some(out))
+}
+
+/// A unit test is read when its fixtures are; here it is only checked.
+fn unit_test(entry: &Entry<'_>) -> Result<Json, Diagnostic> {
+    let versions = |key: &str| {
+        let list = entry.node.get("versions").and_then(|v| v.get(key)).and_then(Node::as_list);
+        list.filter(|list| !list.is_empty())
+    };
+    match (versions("include"), versions("exclude")) {
+        (Some(_), Some([first, ..])) => {
+            Err(entry.error(first, "Unit tests can not both include and exclude versions."))
+        }
+        _ => Ok(entry.node.to_json()),
+    }
 }
 
 /// Python's falsehood: dbt reads nothing further then.

@@ -301,4 +301,48 @@ pub(super) const GROUP: Object = Object {
 };
 
 /// Sections that are read elsewhere: only the name is looked at.
+const FORMAT: Shape = Shape::Enum(&["csv", "dict", "sql"]);
+const ROWS: Shape = Shape::Either(&[Shape::Null, Shape::Str, MAPS]);
+
+const INPUT_FIXTURE: Object = Object {
+    required: &["input"],
+    open: false,
+    fields: &[("input", Shape::Str), ("rows", ROWS), ("format", FORMAT), ("fixture", STR_OR_NULL)],
+};
+
+const OUTPUT_FIXTURE: Object = Object {
+    required: &[],
+    open: false,
+    fields: &[("rows", ROWS), ("format", FORMAT), ("fixture", STR_OR_NULL)],
+};
+
+const UNIT_TEST_OVERRIDES: Object = Object {
+    required: &[],
+    open: false,
+    fields: &[("macros", Shape::Map), ("vars", Shape::Map), ("env_vars", Shape::Map)],
+};
+
+const VERSIONS_OR_NULL: Shape = Shape::Either(&[Shape::Null, Shape::List(&VERSION_NAME)]);
+
+const UNIT_TEST_VERSIONS: Object = Object {
+    required: &[],
+    open: false,
+    fields: &[("include", VERSIONS_OR_NULL), ("exclude", VERSIONS_OR_NULL)],
+};
+
+pub(super) const UNIT_TEST: Object = Object {
+    required: &["name", "model", "given", "expect"],
+    open: false,
+    fields: &[
+        ("name", Shape::Str),
+        ("model", Shape::Str),
+        ("given", Shape::List(&Shape::Object(&INPUT_FIXTURE))),
+        ("expect", Shape::Object(&OUTPUT_FIXTURE)),
+        ("description", Shape::Str),
+        ("overrides", Shape::Either(&[Shape::Null, Shape::Object(&UNIT_TEST_OVERRIDES)])),
+        ("config", Shape::Map),
+        ("versions", Shape::Either(&[Shape::Null, Shape::Object(&UNIT_TEST_VERSIONS)])),
+    ],
+};
+
 pub(super) const NAMED: Object = Object { required: &["name"], open: true, fields: &[("name", Shape::Str)] };
