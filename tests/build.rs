@@ -6,7 +6,10 @@ use crate::support::Project;
 fn a_model_is_built_from_a_seed_and_tested() {
     let project = Project::new(&[
         ("seeds/raw_orders.csv", "id,amount\n1,10\n2,32\n"),
-        ("models/orders.sql", "{{ config(materialized='table') }} select id, amount from {{ ref('raw_orders') }}"),
+        (
+            "models/orders.sql",
+            "{{ config(materialized='table') }} select id, amount from {{ ref('raw_orders') }}",
+        ),
         ("models/total.sql", "select sum(amount)::int as total from {{ ref('orders') }}"),
         (
             "models/schema.yml",
@@ -23,10 +26,7 @@ fn what_is_downstream_of_a_failed_test_is_skipped() {
     let project = Project::new(&[
         ("models/orders.sql", "select 1 as id union all select 1"),
         ("models/total.sql", "select count(*) as n from {{ ref('orders') }}"),
-        (
-            "models/schema.yml",
-            "models:\n  - name: orders\n    columns: [{name: id, data_tests: [unique]}]\n",
-        ),
+        ("models/schema.yml", "models:\n  - name: orders\n    columns: [{name: id, data_tests: [unique]}]\n"),
     ]);
     project.kpi(&["build"]).expect(1);
     let statuses = project.statuses();
@@ -37,8 +37,7 @@ fn what_is_downstream_of_a_failed_test_is_skipped() {
 
 #[test]
 fn a_model_that_fails_leaves_its_old_table() {
-    let project =
-        Project::new(&[("models/orders.sql", "{{ config(materialized='table') }} select 1 as id")]);
+    let project = Project::new(&[("models/orders.sql", "{{ config(materialized='table') }} select 1 as id")]);
     project.kpi(&["run"]).expect(0);
     project.write("models/orders.sql", "{{ config(materialized='table') }} select * from nowhere");
     let call = project.kpi(&["run"]).expect(1);

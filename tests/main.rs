@@ -5,3 +5,8 @@
 mod support;
 
 mod build;
+mod cli;
+mod errors;
+mod init;
+mod ls;
+mod show;

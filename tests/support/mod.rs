@@ -135,8 +135,6 @@ impl Project {
             duckdb::Config::default().access_mode(duckdb::AccessMode::ReadOnly).expect("read only"),
         )
         .expect("the database opens");
-        let wrapped = format!("select concat_ws('|', columns(*)::varchar) from ({sql})");
-        let _ = wrapped;
         let mut statement = connection.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
         let mut rows = statement.query([]).unwrap_or_else(|e| panic!("{sql}: {e}"));
         let mut out = Vec::new();
