@@ -332,6 +332,8 @@ groups:
 unit_tests:
   - name: u
     model: a
+    given: []
+    expect: {rows: []}
 "#,
     )]);
     let project = load(&dir);

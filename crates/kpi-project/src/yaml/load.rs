@@ -2,6 +2,7 @@
 //!
 //! The builder keeps its own stack: no input can exhaust the program's.
 
+use super::lenient;
 use super::scalar::resolve_plain;
 use super::{MAX_DEPTH, Node, Value};
 use kpi_diagnostics::{Diagnostic, SourceFile};
@@ -12,6 +13,12 @@ use std::sync::Arc;
 
 /// How many nodes aliases may add to a document: a short file must not grow to gigabytes.
 const MAX_ALIASED_NODES: usize = 200_000;
+
+/// How much text may be parsed again after a repair.
+const MAX_REPAIRED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Strings up to this length are shared within a file: keys repeat in every entry.
+const SHARED_LENGTH: usize = 32;
 
 /// A parsed document.
 #[derive(Debug)]
@@ -49,22 +56,79 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Option<Node>, Diagnostic> {
 /// The first thing that is wrong, with its place.
 pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
-    if let Some((offset, c)) = text.char_indices().find(|(_, c)| is_forbidden(*c)) {
-        let position = file.position(offset + file.text.len() - text.len());
-        return Err(Diagnostic::error(
-            "K0102",
-            "Parsing Error",
-            format!("the character U+{:04X} is not allowed in YAML", c as u32),
-        )
-        .with_span(kpi_diagnostics::Span { file: file.clone(), position: Some(position) })
-        .with_hint("remove it, or write it as an escape in a double-quoted string"));
-    }
+    // dbt strips files before it parses them: a block scalar at the end has no line end then.
+    let text = text.trim_end();
+    check_characters(file, text)?;
     // Rare enough to look up: lines whose indentation has a tab.
-    let tabbed: FxHashSet<u32> = (1u32..)
+    let tabbed: FxHashSet<u32> = if text.contains('\t') { tabbed_lines(text) } else { FxHashSet::default() };
+    let mut repaired: Cow<'_, str> = Cow::Borrowed(text);
+    let mut shifts = lenient::Shifts::default();
+    let mut spent = 0usize;
+    loop {
+        match build(file, &repaired, &tabbed, &shifts) {
+            Ok(document) => return Ok(document),
+            Err(Failure::Said(diagnostic)) => return Err(*diagnostic),
+            Err(Failure::Scan(error)) => {
+                // Each repair costs another pass: hostile input must not get many.
+                spent = spent.saturating_add(repaired.len());
+                let next = match spent > MAX_REPAIRED_BYTES {
+                    true => None,
+                    false => lenient::repair(&repaired, &error, &mut shifts),
+                };
+                match next {
+                    Some(next) => repaired = Cow::Owned(next),
+                    None => return Err(syntax_error(file, &error, &shifts)),
+                }
+            }
+        }
+    }
+}
+
+enum Failure {
+    Scan(saphyr_parser::ScanError),
+    Said(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Said(Box::new(diagnostic))
+    }
+}
+
+fn check_characters(file: &Arc<SourceFile>, text: &str) -> Result<(), Diagnostic> {
+    // Bytes first: nearly every file passes without its characters being looked at.
+    let suspicious =
+        |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || matches!(b, 0x7f | 0xc2 | 0xef);
+    if !text.bytes().any(suspicious) {
+        return Ok(());
+    }
+    let Some((offset, c)) = text.char_indices().find(|(_, c)| is_forbidden(*c)) else { return Ok(()) };
+    let mark = if file.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let position = file.position(mark + offset);
+    Err(Diagnostic::error(
+        "K0102",
+        "Parsing Error",
+        format!("the character U+{:04X} is not allowed in YAML", c as u32),
+    )
+    .with_span(kpi_diagnostics::Span { file: file.clone(), position: Some(position) })
+    .with_hint("remove it, or write it as an escape in a double-quoted string"))
+}
+
+fn tabbed_lines(text: &str) -> FxHashSet<u32> {
+    (1u32..)
         .zip(text.split('\n'))
         .filter(|(_, line)| line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).any(|b| b == b'\t'))
         .map(|(number, _)| number)
-        .collect();
+        .collect()
+}
+
+fn build(
+    file: &Arc<SourceFile>,
+    text: &str,
+    tabbed: &FxHashSet<u32>,
+    shifts: &lenient::Shifts,
+) -> Result<Document, Failure> {
+    let length = text.chars().count();
     let mut builder = Builder {
         file,
         stack: Vec::new(),
@@ -72,23 +136,26 @@ pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
         aliased: 0,
         root: None,
         duplicates: Vec::new(),
+        words: FxHashSet::default(),
     };
     let mut documents = 0usize;
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|e| syntax_error(file, &e))?;
-        let at = Place::of(span.start);
+        let (event, span) = event.map_err(Failure::Scan)?;
+        let at = Place::of(span.start, shifts);
         match event {
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(builder
-                        .error("K0103", "expected a single document, but found another one".to_owned(), at)
-                        .with_hint("remove the line `---`, or move what follows it to a file of its own"));
+                    let message = "expected a single document, but found another one".to_owned();
+                    let hint = "remove the line `---`, or move what follows it to a file of its own";
+                    return Err(builder.error("K0103", message, at).with_hint(hint).into());
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let text = if is_block && span.end.index() >= length { unterminated(text) } else { text };
                 let value = builder.scalar(text, style, tag.as_deref(), at)?;
                 builder.complete(at.node(value), anchor, is_merge)?;
             }
@@ -99,9 +166,8 @@ pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
             Event::MappingStart(anchor, tag) => {
                 builder.check_tag(tag.as_deref(), &["map"], at)?;
                 if tabbed.contains(&at.line) && builder.begins_line(at) {
-                    return Err(builder
-                        .error("K0101", "YAML syntax error: a tab cannot indent a mapping".to_owned(), at)
-                        .with_hint("indent with spaces"));
+                    let message = "YAML syntax error: a tab cannot indent a mapping".to_owned();
+                    return Err(builder.error("K0101", message, at).with_hint("indent with spaces").into());
                 }
                 let kind = Open::Map { merged: Vec::new(), entries: Vec::new(), key: None };
                 builder.open(Frame { at, anchor, is_merge: false, kind })?;
@@ -112,6 +178,14 @@ pub fn parse_document(file: &Arc<SourceFile>) -> Result<Document, Diagnostic> {
         }
     }
     Ok(Document { root: builder.root, duplicates: builder.duplicates })
+}
+
+/// The parser ends every line; the last one of a file without a line end has none.
+fn unterminated(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.strip_suffix('\n') {
+        Some(cut) => Cow::Owned(cut.to_owned()),
+        None => text,
+    }
 }
 
 /// Characters that are not printable in YAML 1.1.
@@ -126,11 +200,11 @@ struct Place {
 }
 
 impl Place {
-    fn of(marker: Marker) -> Self {
-        Self {
-            line: u32::try_from(marker.line()).unwrap_or(u32::MAX),
-            column: u32::try_from(marker.col()).unwrap_or(u32::MAX).saturating_add(1),
-        }
+    fn of(marker: Marker, shifts: &lenient::Shifts) -> Self {
+        let line = u32::try_from(marker.line()).unwrap_or(u32::MAX);
+        let column = u32::try_from(marker.col()).unwrap_or(u32::MAX);
+        let shift = shifts.get(&line).copied().unwrap_or_default();
+        Self { line, column: column.saturating_sub(shift).saturating_add(1) }
     }
 
     fn node(self, value: Value) -> Node {
@@ -168,6 +242,7 @@ struct Builder<'a> {
     aliased: usize,
     root: Option<Node>,
     duplicates: Vec<Diagnostic>,
+    words: FxHashSet<Arc<str>>,
 }
 
 impl Builder<'_> {
@@ -348,16 +423,15 @@ impl Builder<'_> {
     }
 
     fn scalar(
-        &self,
+        &mut self,
         text: Cow<'_, str>,
         style: ScalarStyle,
         tag: Option<&Tag>,
         at: Place,
     ) -> Result<Value, Diagnostic> {
-        let string = || Value::Str(Arc::from(&*text));
         let Some(tag) = tag else {
             if style != ScalarStyle::Plain {
-                return Ok(string());
+                return Ok(self.string(&text));
             }
             if text == "=" {
                 return Err(self
@@ -365,19 +439,20 @@ impl Builder<'_> {
                     .with_hint("put quotes around it: \"=\""));
             }
             return match resolve_plain(&text) {
-                Ok(value) => Ok(value.unwrap_or_else(string)),
+                Ok(Some(value)) => Ok(value),
+                Ok(None) => Ok(self.string(&text)),
                 Err(message) => {
                     Err(self.error("K0105", message, at).with_hint("put quotes around it to make it a text"))
                 }
             };
         };
         if tag.handle.is_empty() && tag.suffix == "!" {
-            return Ok(string());
+            return Ok(self.string(&text));
         }
         self.check_tag(Some(tag), &["str", "int", "float", "bool", "null", "timestamp"], at)?;
         let resolved = resolve_plain(&text).unwrap_or_default();
         let fits = match (tag.suffix.as_str(), resolved) {
-            ("str", _) => Some(string()),
+            ("str", _) => Some(self.string(&text)),
             ("null", _) => Some(Value::Null),
             ("bool", Some(value @ Value::Bool(_))) => Some(value),
             ("int", Some(value @ (Value::Int(_) | Value::BigInt(_)))) => Some(value),
@@ -388,6 +463,18 @@ impl Builder<'_> {
             _ => None,
         };
         fits.ok_or_else(|| self.error("K0105", format!("'{text}' does not fit the tag !!{}", tag.suffix), at))
+    }
+
+    fn string(&mut self, text: &str) -> Value {
+        if text.len() > SHARED_LENGTH {
+            return Value::Str(text.into());
+        }
+        if let Some(word) = self.words.get(text) {
+            return Value::Str(word.clone());
+        }
+        let word: Arc<str> = text.into();
+        self.words.insert(word.clone());
+        Value::Str(word)
     }
 
     fn check_tag(&self, tag: Option<&Tag>, known: &[&str], at: Place) -> Result<(), Diagnostic> {
@@ -429,8 +516,12 @@ fn identity(key: &Node) -> String {
 }
 
 /// Turns the parser's error into one with a hint for what people get wrong most.
-fn syntax_error(file: &Arc<SourceFile>, error: &saphyr_parser::ScanError) -> Diagnostic {
-    let at = Place::of(*error.marker());
+fn syntax_error(
+    file: &Arc<SourceFile>,
+    error: &saphyr_parser::ScanError,
+    shifts: &lenient::Shifts,
+) -> Diagnostic {
+    let at = Place::of(*error.marker(), shifts);
     let line = file.line(at.line).unwrap_or_default();
     let before = at.line.checked_sub(1).and_then(|l| file.line(l)).unwrap_or_default();
     let indent = |text: &str| text.chars().take_while(|c| c.is_whitespace()).collect::<String>();
