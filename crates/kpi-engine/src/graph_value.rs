@@ -5,7 +5,7 @@ use crate::record::Record;
 use kpi_adapter::SeedTable;
 use kpi_artifacts::NodeResult;
 use kpi_jinja::{Error, ErrorKind, Result, Value};
-use kpi_manifest::node_json::{exposure_json, group_json, node_json, source_json};
+use kpi_manifest::node_json::{exposure_entry, group_entry, node_entry, node_json, source_entry};
 use kpi_manifest::{Manifest, Node};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -16,14 +16,14 @@ fn graph(manifest: &Manifest) -> Json {
         Json::Object(entries.map(|(id, map)| (id.to_string(), Json::Object(map))).collect())
     };
     let mut graph = Map::new();
-    let nodes = &mut manifest.nodes.iter().map(|n| (&n.unique_id, node_json(n)));
+    let nodes = &mut manifest.nodes.iter().map(|n| (&n.unique_id, node_entry(n)));
     graph.insert("nodes".into(), section(nodes));
-    graph.insert("sources".into(), section(&mut manifest.sources.iter().map(|(id, s)| (id, source_json(s)))));
+    graph.insert("sources".into(), section(&mut manifest.sources.iter().map(|(id, s)| (id, source_entry(s)))));
     graph.insert(
         "exposures".into(),
-        section(&mut manifest.exposures.iter().map(|(id, e)| (id, exposure_json(e)))),
+        section(&mut manifest.exposures.iter().map(|(id, e)| (id, exposure_entry(e)))),
     );
-    graph.insert("groups".into(), section(&mut manifest.groups.iter().map(|(id, g)| (id, group_json(g)))));
+    graph.insert("groups".into(), section(&mut manifest.groups.iter().map(|(id, g)| (id, group_entry(g)))));
     for name in ["metrics", "semantic_models", "saved_queries", "unit_tests"] {
         let entries = manifest.other.get(name).map(|section| {
             section.iter().map(|(id, entry)| (id.to_string(), entry.clone())).collect::<Map<String, Json>>()

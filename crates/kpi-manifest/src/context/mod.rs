@@ -81,7 +81,11 @@ impl Shared {
         let facts = AdapterFacts::of(&*adapter).with_quoting(quoting.unwrap_or_default()).with_project(name);
         let facts = Arc::new(facts);
         let env_vars = EnvRecord::default();
-        let target = adapter.target_fields();
+        let mut target = adapter.target_fields();
+        target.insert("threads".into(), Json::from(project.target.threads));
+        target.insert("name".into(), Json::from(project.target.target_name.as_str()));
+        target.insert("target_name".into(), Json::from(project.target.target_name.as_str()));
+        target.insert("profile_name".into(), Json::from(project.target.profile_name.as_str()));
         let vars =
             project.packages.iter().map(|p| (p.name.clone(), Arc::new(project.vars_for(&p.name)))).collect();
         let mut constants: FxHashMap<&'static str, Value> = FxHashMap::default();
