@@ -274,35 +274,7 @@ fn dispatch(interp: &mut Interp, args: Args) -> Result<Value> {
 
 /// A macro as a value that can be called.
 pub(crate) fn macro_value(definition: MacroRef) -> Value {
-    Value::object(MacroCallable(definition))
-}
-
-struct MacroCallable(MacroRef);
-
-impl Object for MacroCallable {
-    fn type_name(&self) -> &str {
-        "MacroGenerator"
-    }
-
-    fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {
-        Ok(match name {
-            "name" => Some(Value::from(&self.0.name)),
-            "unique_id" => Some(Value::from(&self.0.unique_id)),
-            _ => None,
-        })
-    }
-
-    fn call(self: Arc<Self>, interp: &mut Interp, args: Args) -> Result<Option<Value>> {
-        interp.call_macro(&self.0, args).map(Some)
-    }
-
-    fn is_callable(&self) -> bool {
-        true
-    }
-
-    fn repr(&self) -> String {
-        format!("<macro {}>", self.0.name)
-    }
+    Value::Object(definition)
 }
 
 impl Object for AdapterObject {

@@ -244,6 +244,18 @@ impl NodeConnection {
         self.with_session(|session| session.list_relations(database, schema))
     }
 
+    /// All relations of a schema, after what a killed run left there was cleared away; and what was done about it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn list_recovered(
+        &self,
+        database: Option<&str>,
+        schema: &str,
+    ) -> Result<(Vec<Relation>, Vec<String>), AdapterError> {
+        self.with_session(|session| crate::list_recovered(session, database, schema))
+    }
+
     /// The schemas of a database.
     ///
     /// # Errors

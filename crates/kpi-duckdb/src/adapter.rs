@@ -2,8 +2,8 @@
 
 use crate::attach::escaped;
 use crate::connection::DuckDbConnection;
+use crate::errors;
 use crate::settings::{DuckDbSettings, Extension, scalar, wrong};
-use crate::{errors, recovery};
 use kpi_adapter::{Adapter, AdapterError, AdapterErrorKind, AdapterFacts, Connection};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
@@ -78,15 +78,6 @@ impl DuckDbAdapter {
     /// The settings.
     pub fn settings(&self) -> &DuckDbSettings {
         &self.shared.settings
-    }
-
-    /// Drops what a killed run left in these schemas, as `(database, schema)`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn recover_in(&self, schemas: &[(Option<String>, String)]) -> Result<Vec<String>, AdapterError> {
-        let mut session = self.connect("recovery")?;
-        recovery::recover(session.as_mut(), schemas)
     }
 
     /// Writes the log into the file and closes the database, so that other programs can open it.
@@ -330,6 +321,11 @@ impl Adapter for DuckDbAdapter {
     }
 
     fn recover_schemas(&self, schemas: &[(Option<String>, String)]) -> Result<Vec<String>, AdapterError> {
-        self.recover_in(schemas)
+        let mut session = self.connect("recovery")?;
+        let mut done = Vec::new();
+        for (database, schema) in schemas {
+            done.extend(kpi_adapter::list_recovered(session.as_mut(), database.as_deref(), schema)?.1);
+        }
+        Ok(done)
     }
 }

@@ -8,7 +8,6 @@ mod attach;
 mod connection;
 mod decode;
 mod errors;
-mod recovery;
 mod settings;
 mod types;
 

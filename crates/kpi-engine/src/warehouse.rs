@@ -59,8 +59,8 @@ impl Engine {
     ) -> Result<(), Diagnostic> {
         self.adapter.recover().map_err(|e| e.to_diagnostic())?;
         for (database, schema) in schemas {
-            let relations =
-                master.list_relations(database.as_deref(), schema).map_err(|e| e.to_diagnostic())?;
+            let (relations, _recovered) =
+                master.list_recovered(database.as_deref(), schema).map_err(|e| e.to_diagnostic())?;
             self.cache.set_schema(database.as_deref(), schema, relations);
         }
         Ok(())

@@ -179,3 +179,83 @@ fn place(path: &Path, shown: &str, line: Option<u64>) -> Span {
         None => Span::whole(file),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8], overrides: &[(&str, &str)]) -> std::result::Result<SeedTable, Diagnostic> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("writes");
+        let overrides: Vec<(String, Arc<str>)> =
+            overrides.iter().map(|(k, v)| ((*k).to_owned(), Arc::from(*v))).collect();
+        SeedTable::read(file.path(), "seeds/s.csv", b',', &|name| {
+            overrides.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone())
+        })
+    }
+
+    fn types(text: &str) -> Vec<String> {
+        let seed = read(text.as_bytes(), &[]).expect("valid");
+        seed.columns.iter().map(|c| c.data_type.to_string()).collect()
+    }
+
+    // Each expectation is what dbt creates for the same file.
+    #[test]
+    fn types_are_those_of_dbt() {
+        assert_eq!(types("a,b,c\n1,1.50,x\n-2,,y\n"), ["integer", "float8", "text"]);
+        assert_eq!(types("a\n1.0\n2.00\n"), ["integer"]);
+        assert_eq!(types("a,b\n2024-01-01,2024-1-5\n,null\n"), ["date", "date"]);
+        assert_eq!(types("a\n2024-01-01\n2024-13-01\n"), ["text"]);
+        assert_eq!(types("a\n2024-01-01 10:00:00\n"), ["timestamp without time zone"]);
+        assert_eq!(
+            types("a\n2024-01-01T10:00:00Z\n2024-01-01T10:00:00.5+02:00\n"),
+            ["timestamp without time zone"]
+        );
+        assert_eq!(types("a\n2024-01-01\n2024-01-01 10:00:00\n"), ["text"]);
+        assert_eq!(types("a,b\ntrue,yes\nFALSE,no\n"), ["boolean", "text"]);
+        assert_eq!(types("a\n0\n1\n"), ["integer"]);
+        assert_eq!(types("a,b\n,\n,\n"), ["integer", "integer"]);
+        assert_eq!(types("a,b\n"), ["integer", "integer"]);
+        assert_eq!(types("a\n007\n1e3\n"), ["integer"]);
+        assert_eq!(types("a\n\"1,000\"\n$5\n10%\n"), ["integer"]);
+        assert_eq!(types("a\n3000000000\n"), ["bigint"]);
+    }
+
+    #[test]
+    fn overridden_columns_are_text_until_the_database_casts_them() {
+        let seed = read(b"id,zip\n1,01234\n", &[("zip", "varchar(5)")]).expect("valid");
+        assert_eq!(&*seed.columns[1].data_type, "varchar(5)");
+        assert_eq!(seed.columns[1].kind, ColumnType::Text);
+        assert!(seed.plain);
+        assert_eq!(seed.rows, 1);
+    }
+
+    #[test]
+    fn values_that_only_agate_reads_are_loaded_as_values() {
+        assert!(!read(b"a\n$5\n", &[]).expect("valid").plain);
+        assert!(!read(b"a\n5\nnull\n", &[]).expect("valid").plain);
+        assert!(read(b"a\nx\nnull\n", &[]).expect("valid").plain);
+        let seed = read(b"a,b\n$5,x\nnull,null\n", &[]).expect("valid");
+        let rows = std::fs::write(&seed.path, b"a,b\n$5,x\nnull,null\n").map(|()| seed.read_rows());
+        let rows = rows.expect("written").expect("read");
+        let shown: Vec<String> = rows.iter().map(|r| Value::Tuple(r.clone()).repr()).collect();
+        assert_eq!(shown, ["(Decimal('5'), 'x')", "(None, None)"]);
+    }
+
+    #[test]
+    fn bad_files_are_told_with_their_line() {
+        let message = |text: &[u8]| read(text, &[]).expect_err("invalid").render();
+        assert!(message(b"").contains("is empty"));
+        let ragged = message(b"a,b\n1,2\n1,2,3\n");
+        assert!(
+            ragged.contains("a row of 3 values in a seed of 2 columns") && ragged.contains("seeds/s.csv:3"),
+            "{ragged}"
+        );
+        assert!(message(b"a,b\n1\n").contains("a row of 1 values"));
+        let encoding = message(b"a\nok\n\xff\xfe\n");
+        assert!(encoding.contains("is not UTF-8") && encoding.contains("seeds/s.csv:3"), "{encoding}");
+        assert!(message(b"id,ID\n1,2\n").contains("two columns named 'ID'"));
+        let names = read(b"\xef\xbb\xbfa,a,\n1,2,3\n", &[]).expect("valid").names;
+        assert_eq!(names.iter().map(|n| &**n).collect::<Vec<_>>(), ["a", "a_2", "c"]);
+    }
+}
