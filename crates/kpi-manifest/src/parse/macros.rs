@@ -9,7 +9,7 @@ use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use kpi_jinja::{Environment, MacroDef, MacroRef, MacroTable, UndefinedMode};
 use kpi_project::FileKind;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -85,12 +85,16 @@ pub(super) fn load(shared: &Shared) -> Result<Loaded, Vec<Diagnostic>> {
     }
     let parsed: Vec<Result<Vec<MacroDef>, Diagnostic>> = files
         .par_iter()
-        .map(|source| {
-            MacroTable::parse_file(&source.package, &source.path, &source.file).map_err(|error| {
+        .map(|source| match MacroTable::parse_file(&source.package, &source.path, &source.file) {
+            Ok(mut definitions) => {
+                strip_ends(&mut definitions);
+                Ok(definitions)
+            }
+            Err(error) => {
                 let mut diagnostic = error.to_diagnostic("Compilation Error", None);
                 diagnostic.span.get_or_insert_with(|| Span::whole(source.file.clone()));
-                diagnostic
-            })
+                Err(diagnostic)
+            }
         })
         .collect();
     let mut errors = Vec::new();
@@ -149,6 +153,22 @@ pub(super) fn load(shared: &Shared) -> Result<Loaded, Vec<Diagnostic>> {
     let environment =
         |macros, undefined| Arc::new(Environment { macros, globals: FxHashMap::default(), undefined });
     Ok((environment(lenient, UndefinedMode::Lenient), environment(strict, UndefinedMode::Strict), macros))
+}
+
+/// dbt takes files without the space at both ends, so that no block at an end has any.
+fn strip_ends(definitions: &mut [MacroDef]) {
+    if let Some(first) = definitions.first_mut()
+        && first.template.file().text.starts_with(&*first.code)
+        && first.code.starts_with(char::is_whitespace)
+    {
+        first.code = first.code.trim_start().into();
+    }
+    if let Some(last) = definitions.last_mut()
+        && last.template.file().text.ends_with(&*last.code)
+        && last.code.ends_with(char::is_whitespace)
+    {
+        last.code = last.code.trim_end().into();
+    }
 }
 
 fn table(shared: &Shared, internal: &[&'static str]) -> MacroTable {
@@ -277,6 +297,20 @@ fn no_dispatch(table: &MacroTable, definition: &MacroRef, name: &str, namespace:
 }
 
 impl Parser {
+    /// Whether one of `from` calls a macro, over any number of others.
+    pub(super) fn reaches(&self, from: &[&Arc<str>], wanted: &Arc<str>) -> bool {
+        let mut open: Vec<&Arc<str>> = from.to_vec();
+        let mut seen: FxHashSet<&Arc<str>> = open.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            if id == wanted {
+                return true;
+            }
+            let below = self.macros.get(id).map(|m| m.depends_on_macros.as_slice()).unwrap_or_default();
+            open.extend(below.iter().filter(|id| seen.insert(id)));
+        }
+        false
+    }
+
     /// Gives macros the documentation that property files have for them.
     pub(super) fn patch_macros(&mut self) -> Result<(), Vec<Diagnostic>> {
         let shared = self.shared.clone();

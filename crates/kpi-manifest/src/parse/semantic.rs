@@ -74,6 +74,17 @@ fn depends_on(nodes: Vec<Arc<str>>) -> Json {
     json!({"macros": [], "nodes": nodes.iter().map(|id| &**id).collect::<Vec<_>>()})
 }
 
+/// `7 days` as `{"count": 7, "granularity": "day"}`.
+fn window(value: Json) -> Json {
+    let Some((count, unit)) = value.as_str().and_then(|text| text.trim().split_once(' ')) else {
+        return value;
+    };
+    let Ok(count) = count.parse::<i64>() else { return value };
+    let unit = unit.trim().to_lowercase();
+    let unit = unit.strip_suffix('s').unwrap_or(&unit);
+    json!({"count": count, "granularity": unit})
+}
+
 /// A list of objects with the fields of `template` laid under each.
 fn filled(list: &Json, template: &Json) -> Json {
     let Some(items) = list.as_array() else { return json!([]) };
@@ -317,9 +328,12 @@ impl Parser {
         params.insert("numerator".into(), maybe("numerator", &input));
         params.insert("denominator".into(), maybe("denominator", &input));
         params.insert("expr".into(), plain("expr"));
-        params.insert("window".into(), plain("window"));
+        params.insert("window".into(), window(plain("window")));
         params.insert("grain_to_date".into(), plain("grain_to_date"));
-        let listed = filled(&plain("metrics"), &input);
+        let mut listed = filled(&plain("metrics"), &input);
+        for offset in listed.as_array_mut().into_iter().flatten().filter_map(|m| m.get_mut("offset_window")) {
+            *offset = window(offset.take());
+        }
         let named = listed.as_array().into_iter().flatten();
         let ratio = [params.get("numerator"), params.get("denominator")].into_iter().flatten();
         for name in named.chain(ratio).filter_map(|m| m.get("name").and_then(Json::as_str)) {
