@@ -67,7 +67,14 @@ pub fn repr_float(number: f64) -> String {
 
 /// The shortest decimal digits that give the number back, and the exponent of the first.
 pub(crate) fn shortest_digits(number: f64) -> (String, i32) {
-    split_exponent(&format!("{number:e}"))
+    let text = format!("{number:e}");
+    let (digits, exponent) = split_exponent(&text);
+    if digits.len() < 15 {
+        return (digits, exponent);
+    }
+    // Between two equally short and equally near numbers Python takes the even one.
+    let rounded = format!("{number:.*e}", digits.len() - 1);
+    if rounded.parse() == Ok(number) { split_exponent(&rounded) } else { (digits, exponent) }
 }
 
 /// `1.25e3` as (`125`, 3).
@@ -126,6 +133,17 @@ pub(crate) fn is_alpha(c: char) -> bool {
 
 pub(crate) fn is_decimal(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_digit() } else { DECIMAL.has(c) }
+}
+
+/// The text with all decimal digits as ASCII ones, as numbers are read.
+pub(crate) fn ascii_digits(text: &str) -> String {
+    let value = |c: char| {
+        // Digits come in runs that begin with a zero.
+        let code = u32::from(c);
+        let run = (0..code).rev().take_while(|b| char::from_u32(*b).is_some_and(is_decimal)).count();
+        char::from_digit(u32::try_from(run % 10).unwrap_or(0), 10).unwrap_or(c)
+    };
+    text.chars().map(|c| if !c.is_ascii() && is_decimal(c) { value(c) } else { c }).collect()
 }
 
 /// Characters that are digits without being decimal: superscripts, circled digits...

@@ -44,7 +44,7 @@ pub(crate) fn parse_int(text: &str, base: u32) -> Option<BigInt> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let lower = digits.to_lowercase();
+    let lower = crate::python::text::ascii_digits(digits).to_lowercase();
     let prefixed = |prefix: &str| lower.strip_prefix(prefix).map(|d| d.strip_prefix('_').unwrap_or(d));
     let (radix, digits) = match base {
         0 => match (prefixed("0x"), prefixed("0o"), prefixed("0b")) {
@@ -82,7 +82,7 @@ pub(crate) fn parse_int(text: &str, base: u32) -> Option<BigInt> {
 
 /// `float(text)`; `None` where Python raises a ValueError.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
-    let text = text.trim_matches(crate::python::text::is_space);
+    let text = crate::python::text::ascii_digits(text.trim_matches(crate::python::text::is_space));
     let digit_at = |i: Option<usize>| i.and_then(|i| text.as_bytes().get(i)).is_some_and(u8::is_ascii_digit);
     let mut plain = String::with_capacity(text.len());
     for (i, c) in text.char_indices() {
@@ -186,15 +186,19 @@ fn round_float(number: f64, digits: i32) -> Result<f64> {
     if let Ok(digits) = usize::try_from(digits) {
         return Ok(format!("{number:.digits$}").parse().unwrap_or(number));
     }
-    let scale = 10f64.powi(-digits);
-    if !scale.is_finite() {
-        return Ok(if number.is_sign_negative() { -0.0 } else { 0.0 });
-    }
-    let rounded = (number / scale).round_ties_even() * scale;
-    if rounded.is_finite() {
-        Ok(rounded)
-    } else {
-        Err(Error::new(ErrorKind::Overflow, "rounded value too large to represent"))
+    // Left of the point the number of significant digits is what is known to formatting.
+    let (_, exponent) = crate::python::text::split_exponent(&format!("{number:e}"));
+    let zero = if number.is_sign_negative() { -0.0 } else { 0.0 };
+    let text = match exponent + digits {
+        kept if kept >= 0 => format!("{number:.*e}", usize::try_from(kept).unwrap_or(0)),
+        -1 if number.abs() > format!("5e{exponent}").parse().unwrap_or(f64::MAX) => {
+            format!("{}1e{}", if number < 0.0 { "-" } else { "" }, exponent + 1)
+        }
+        _ => return Ok(zero),
+    };
+    match text.parse::<f64>() {
+        Ok(rounded) if rounded.is_finite() => Ok(rounded),
+        _ => Err(Error::new(ErrorKind::Overflow, "rounded value too large to represent")),
     }
 }
 

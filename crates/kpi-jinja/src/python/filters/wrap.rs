@@ -3,7 +3,7 @@
 use super::truth;
 use crate::python::arguments::index;
 use crate::python::{markup, text};
-use crate::{Args, Error, Interp, Result, Value};
+use crate::{Args, Error, ErrorKind, Interp, Result, Value};
 
 /// `wordwrap(width, break_long_words, wrapstring, break_on_hyphens)`
 pub(super) fn wordwrap(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
@@ -18,7 +18,8 @@ pub(super) fn wordwrap(_: &mut Interp, value: Value, args: Args) -> Result<Value
     let hyphens = hyphens.is_none_or(|v| truth(Some(&v)));
     value.require_defined()?;
     let Some(body) = markup::text(&value) else {
-        return Err(Error::type_error(format!("wordwrap expected a string, got '{}'", value.type_name())));
+        let message = format!("'{}' object has no attribute 'splitlines'", value.type_name());
+        return Err(Error::new(ErrorKind::Attribute, message));
     };
     let mut lines = Vec::new();
     for (line, _) in text::lines(&body) {

@@ -72,14 +72,15 @@ fn render(interp: &mut Interp, template: &str, fields: &mut Fields, depth: usize
     Ok(out)
 }
 
-/// The index of the brace that closes a field.
+/// The index of the brace that closes a field. Brackets hide braces in the name only, not in the specification.
 fn closing(tail: &str) -> Result<usize> {
     let mut depth = 1usize;
-    let mut in_index = false;
+    let (mut in_index, mut in_name) = (false, true);
     for (i, c) in tail.char_indices() {
         match c {
-            '[' => in_index = true,
+            '[' if in_name => in_index = true,
             ']' => in_index = false,
+            ':' | '!' if !in_index => in_name = false,
             '{' if !in_index => depth += 1,
             '}' if !in_index => {
                 depth -= 1;

@@ -149,11 +149,14 @@ fn conversion(chars: &[char], mut i: usize, operands: &mut Operands, out: &mut S
     }
     let kind = at(i).ok_or_else(incomplete)?;
     i += 1;
-    if kind == '%' {
+    if kind == '%' && chars.get(i.wrapping_sub(2)) == Some(&'%') {
         out.push('%');
         return Ok(i);
     }
     if !"diouxXeEfFgGcrsa".contains(kind) {
+        if keyed.is_none() {
+            operands.next()?;
+        }
         return Err(Error::value_error(format!(
             "unsupported format character '{kind}' (0x{:x}) at index {}",
             u32::from(kind),

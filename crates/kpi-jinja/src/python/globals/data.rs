@@ -110,8 +110,7 @@ pub(super) fn fromyaml(_: &mut Interp, args: Args) -> Result<Value> {
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => match markup::text(other) {
             Some(text) => text.to_string(),
-            // PyYAML asks such a value for `read`, and dbt swallows the AttributeError.
-            None => return Ok(default.unwrap_or(Value::None)),
+            None => return Err(Error::type_error("a string or stream input is required")),
         },
     };
     or_default(yaml::load(&text), &[ErrorKind::Value], default)

@@ -107,9 +107,13 @@ impl Pattern {
         while at <= text.len() && out.len() < most {
             let mut found = self.search(text, at)?;
             if must_advance && found.as_ref().is_some_and(|m| m.span(0) == Some((at, at))) {
-                let regex = self.variant(&self.not_empty, &format!(r"\G(?:{})", self.translated), true)?;
-                let here =
-                    self.run(regex, text, at)?.filter(|m| m.span(0).is_some_and(|(s, e)| s == at && e > s));
+                // A pattern that can only be empty has no such variant.
+                let here = match self.variant(&self.not_empty, &format!(r"\G(?:{})", self.translated), true) {
+                    Ok(regex) => self
+                        .run(regex, text, at)?
+                        .filter(|m| m.span(0).is_some_and(|(s, e)| s == at && e > s)),
+                    Err(_) => None,
+                };
                 found = match here {
                     Some(here) => Some(here),
                     None => {
