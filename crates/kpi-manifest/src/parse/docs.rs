@@ -3,8 +3,10 @@
 use crate::Doc;
 use crate::context::Shared;
 use indexmap::IndexMap;
-use kpi_diagnostics::{Diagnostic, Span};
-use kpi_jinja::{BlockKind, extract_blocks};
+use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use kpi_jinja::{
+    Block, BlockKind, Context, Environment, Interp, MacroTable, Template, UndefinedMode, Value, extract_blocks,
+};
 use kpi_project::FileKind;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -37,17 +39,18 @@ impl Docs {
                 let blocks = extract_blocks(&file.source, &[BlockKind::Docs])
                     .map_err(|error| error.to_diagnostic("Compilation Error", None))?;
                 let docs = blocks.into_iter().filter(|block| block.kind == BlockKind::Docs).map(|block| {
+                    let contents = rendered(&file.source, &block)?;
                     let doc = Doc {
                         unique_id: format!("doc.{}.{}", package.name, block.name).into(),
                         name: block.name.clone(),
                         package_name: package.name.clone(),
                         path: file.relative_path().into(),
                         original_file_path: file.path.clone(),
-                        block_contents: block.contents.trim().into(),
+                        block_contents: contents.trim().into(),
                     };
-                    (doc, Span::at(file.source.clone(), block.line, 0))
+                    Ok((doc, Span::at(file.source.clone(), block.line, 0)))
                 });
-                Ok(docs.collect::<Vec<_>>())
+                docs.collect::<Result<Vec<_>, Diagnostic>>()
             })
             .collect();
         let mut docs = Self::default();
@@ -95,6 +98,40 @@ impl Docs {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(|name| &**name)
     }
+}
+
+/// A docs block is a template without names: what it refers to is undefined and prints as nothing.
+struct NoNames;
+
+impl Context for NoNames {
+    fn lookup(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    fn package(&self) -> &str {
+        ""
+    }
+}
+
+/// The text of a block, as dbt renders it.
+fn rendered(file: &Arc<SourceFile>, block: &Block) -> Result<Arc<str>, Diagnostic> {
+    if !block.contents.contains("{{") && !block.contents.contains("{%") && !block.contents.contains("{#") {
+        return Ok(block.contents.clone());
+    }
+    let environment = Environment {
+        macros: MacroTable::default(),
+        globals: FxHashMap::default(),
+        undefined: UndefinedMode::Lenient,
+    };
+    let mut interp = Interp::new(Arc::new(environment), Arc::new(NoNames));
+    Template::parse(file, &block.contents, block.contents_line)
+        .and_then(|template| interp.render(&template))
+        .map(Into::into)
+        .map_err(|error| error.to_diagnostic("Compilation Error", Some(&format!("doc {} ({})", block.name, file.name))))
 }
 
 fn duplicate(first: Option<&Doc>, second: &Doc, first_place: Span, second_place: Span) -> Diagnostic {
