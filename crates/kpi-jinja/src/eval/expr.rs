@@ -221,6 +221,7 @@ impl Interp {
 
 fn check_slice(receiver: &Value, slice: &Slice) -> Result<()> {
     match receiver {
+        Value::Undefined(_) => return Ok(()),
         Value::Dict(_) => return Err(Error::type_error("unhashable type: 'slice'")),
         Value::None | Value::Bool(_) | Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Set(_) => {
             return Err(Error::type_error(format!("'{}' object is not subscriptable", receiver.type_name())));
