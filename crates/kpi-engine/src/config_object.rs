@@ -1,13 +1,15 @@
 //! `config` in a template at run time: reads the node's effective config; calling it does nothing.
 
 use kpi_jinja::{Args, Error, Interp, Object, Result, Value};
-use kpi_manifest::{Manifest, NodeId};
+use kpi_manifest::{Manifest, Node, NodeId};
 use std::sync::Arc;
 
 /// `config` of a node; of nothing (an operation): every lookup gives the default.
 pub(crate) struct ConfigObject {
     pub manifest: Arc<Manifest>,
     pub node: Option<NodeId>,
+    /// Instead of `node`.
+    pub own: Option<Arc<Node>>,
 }
 
 enum Source {
@@ -16,8 +18,15 @@ enum Source {
 }
 
 impl ConfigObject {
+    fn node(&self) -> Option<&Node> {
+        match &self.own {
+            Some(node) => Some(node),
+            None => self.manifest.node_at(self.node?),
+        }
+    }
+
     fn lookup(&self, source: &Source, name: &str) -> Option<Value> {
-        let node = self.manifest.nodes.get(self.node?.0 as usize)?;
+        let node = self.node()?;
         match source {
             Source::Config => node.config.get(name).map(|v| Value::from_json(&v)),
             Source::Meta => node.meta.get(name).map(Value::from_json),
@@ -25,9 +34,7 @@ impl ConfigObject {
     }
 
     fn unique_id(&self) -> String {
-        self.node
-            .and_then(|id| self.manifest.nodes.get(id.0 as usize))
-            .map_or_else(|| "operation".to_owned(), |n| n.unique_id.to_string())
+        self.node().map_or_else(|| "operation".to_owned(), |n| n.unique_id.to_string())
     }
 
     fn get(&self, interp: &mut Interp, source: &Source, args: Args) -> Result<Value> {

@@ -41,7 +41,7 @@ impl Engine {
         kind: &'static str,
         master: &Arc<NodeConnection>,
         results: &mut Vec<NodeResult>,
-        extra: Vec<(&'static str, Value)>,
+        extra: Vec<(Arc<str>, Value)>,
     ) -> Result<bool, Diagnostic> {
         let hooks = self.hooks_of(kind);
         if hooks.is_empty() {
@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// What `on-run-end` hooks see of the run: `results`, `schemas`, `database_schemas`.
-    pub(crate) fn end_hook_names(&self, results: &[NodeResult]) -> Vec<(&'static str, Value)> {
+    pub(crate) fn end_hook_names(&self, results: &[NodeResult]) -> Vec<(Arc<str>, Value)> {
         let mut schemas: Vec<Value> = Vec::new();
         let mut pairs: Vec<Value> = Vec::new();
         let mut seen = rustc_hash::FxHashSet::default();
@@ -140,9 +140,9 @@ impl Engine {
             values.push(self.result_value(node, result));
         }
         vec![
-            ("results", Value::list(values)),
-            ("schemas", Value::list(schemas)),
-            ("database_schemas", Value::list(pairs)),
+            ("results".into(), Value::list(values)),
+            ("schemas".into(), Value::list(schemas)),
+            ("database_schemas".into(), Value::list(pairs)),
         ]
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod scheduler;
 mod scope;
 mod statements;
+mod unit_tests;
 mod warehouse;
 
 pub use engine::{Engine, Options, Preview, RunSummary, Task};

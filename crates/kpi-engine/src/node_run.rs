@@ -28,7 +28,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn of(status: NodeStatus) -> Self {
+    pub(crate) fn of(status: NodeStatus) -> Self {
         Self {
             status,
             message: None,
@@ -111,7 +111,7 @@ impl Engine {
         }
     }
 
-    fn materialize(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Value> {
+    pub(crate) fn materialize(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Value> {
         let materialized = node.config.materialized();
         let Some(definition) = materialization::find(
             &self.environment.macros,

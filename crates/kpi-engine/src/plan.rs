@@ -1,6 +1,7 @@
 //! From a selection to jobs: which nodes run, which only pass on that their parents ended, and what waits for what.
 
 use crate::scheduler::JobGraph;
+use crate::unit_tests::UnitTest;
 use kpi_manifest::{Manifest, NodeId, ResourceType};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub(crate) struct Plan {
     pub selected: Vec<bool>,
     /// What has nothing to build, at the positions behind the nodes.
     pub no_ops: Vec<NoOp>,
+    /// Unit tests, at the positions behind those.
+    pub unit_tests: Vec<UnitTest>,
     /// How many selected nodes are counted in lines (ephemeral models are not).
     pub counted: usize,
 }
@@ -26,7 +29,14 @@ pub(crate) struct NoOp {
 
 impl Plan {
     /// The jobs of the selected nodes. `tests_between`: a node waits for the tests of what it needs (`build`).
-    pub fn new(manifest: &Manifest, selected: &[Arc<str>], tests_between: bool, ordered: bool) -> Self {
+    /// `unit_tests`: those are jobs too; a model waits for its own.
+    pub fn new(
+        manifest: &Manifest,
+        selected: &[Arc<str>],
+        tests_between: bool,
+        ordered: bool,
+        unit_tests: bool,
+    ) -> Self {
         let n = manifest.nodes.len();
         let mut is_selected = vec![false; n];
         for id in selected {
@@ -54,10 +64,15 @@ impl Plan {
                 needs.push(Vec::new());
             }
         }
-        is_selected.resize(n + no_ops.len(), true);
+        let unit_tests: Vec<UnitTest> = match unit_tests {
+            true => selected.iter().filter_map(|id| UnitTest::of(manifest, id)).collect(),
+            false => Vec::new(),
+        };
+        let behind = no_ops.len() + unit_tests.len();
         let counted =
-            (0..n).filter(|i| is_selected[*i] && !manifest.nodes[*i].is_ephemeral()).count() + no_ops.len();
-        let mut graph = JobGraph::new(n + no_ops.len());
+            (0..n).filter(|i| is_selected[*i] && !manifest.nodes[*i].is_ephemeral()).count() + behind;
+        is_selected.resize(n + behind, true);
+        let mut graph = JobGraph::new(n + behind);
         for (i, parents) in needs.iter().enumerate() {
             for NodeId(parent) in parents.iter().filter_map(|p| manifest.node_ids.get(p)) {
                 graph.add_edge(*parent, (n + i) as u32);
@@ -74,11 +89,30 @@ impl Plan {
                     }
                 }
             }
+            let mut of_model: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+            for (i, test) in unit_tests.iter().enumerate() {
+                let (job, NodeId(model)) = ((n + no_ops.len() + i) as u32, test.tested);
+                of_model.entry(model).or_default().push(job);
+                // The relations of the model's inputs tell the types of the rows that stand for them.
+                let parents = manifest.node_at(test.tested).map(|model| &*model.depends_on_nodes);
+                for NodeId(parent) in parents.into_iter().flatten().filter_map(|p| manifest.node_ids.get(p)) {
+                    graph.add_edge(*parent, job);
+                }
+                if is_selected[model as usize] {
+                    graph.add_edge(job, model);
+                }
+            }
             if tests_between {
-                add_test_edges(manifest, &is_selected, &mut graph);
+                add_test_edges(manifest, &is_selected, &of_model, &mut graph);
             }
         }
-        Self { graph, selected: is_selected, no_ops, counted }
+        Self { graph, selected: is_selected, no_ops, unit_tests, counted }
+    }
+
+    /// The unit test at a position.
+    pub fn unit_test(&self, job: u32) -> Option<&UnitTest> {
+        let first = self.selected.len() - self.unit_tests.len();
+        self.unit_tests.get((job as usize).checked_sub(first)?)
     }
 }
 
@@ -116,7 +150,14 @@ impl Bits {
 /// A test of one node is waited for by the node's children. A test of several is waited for by the first nodes, going
 /// down the graph, that have all of them upstream; what is further down waits for those anyway. Following only nodes
 /// that are descendants of all inputs already, no edge can close a cycle.
-fn add_test_edges(manifest: &Manifest, selected: &[bool], graph: &mut JobGraph) {
+///
+/// What a model waits for, its unit tests (`unit_tests`, by model) wait for too.
+fn add_test_edges(
+    manifest: &Manifest,
+    selected: &[bool],
+    unit_tests: &FxHashMap<u32, Vec<u32>>,
+    graph: &mut JobGraph,
+) {
     let is_test = |i: usize| manifest.nodes[i].resource_type == ResourceType::Test;
     // Inputs are nodes or sources; both get a number.
     let mut children: FxHashMap<&str, Vec<u32>> = FxHashMap::default();
@@ -153,6 +194,9 @@ fn add_test_edges(manifest: &Manifest, selected: &[bool], graph: &mut JobGraph) 
     edges.dedup();
     for (test, child) in edges {
         graph.add_edge(test, child);
+        for unit_test in unit_tests.get(&child).into_iter().flatten() {
+            graph.add_edge(test, *unit_test);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use kpi_diagnostics::{Event, EventSink, Level};
 use kpi_manifest::{Node, ResourceType};
 use serde_json::{Map, Value as Json, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Emits the events of a run.
@@ -65,7 +66,18 @@ pub fn describe(node: &Node) -> String {
         ResourceType::Seed => format!("seed file {}", representation(node)),
         ResourceType::Snapshot => format!("snapshot {}", representation(node)),
         ResourceType::Test => format!("test {}", node.name),
+        ResourceType::UnitTest => format!("unit_test {}", test_name(node)),
         other => format!("{} {}", other.as_str(), node.name),
+    }
+}
+
+/// The name of a test; of a unit test `model::name`.
+fn test_name(node: &Node) -> Cow<'_, str> {
+    match node.extra.get("model").and_then(Json::as_str) {
+        Some(model) if node.resource_type == ResourceType::UnitTest => {
+            format!("{model}::{}", node.name).into()
+        }
+        _ => (&*node.name).into(),
     }
 }
 
@@ -189,7 +201,7 @@ impl Reporter {
         };
         let description = describe(node);
         let (name, verb, text) = match node.resource_type {
-            ResourceType::Test => {
+            ResourceType::Test | ResourceType::UnitTest => {
                 if status == "warn" {
                     level = Level::Warn;
                 }
@@ -205,7 +217,7 @@ impl Reporter {
                     "fail" => "FAIL",
                     _ => "ERROR",
                 };
-                ("LogTestResult", format!("{verb} {}", node.name), text)
+                ("LogTestResult", format!("{verb} {}", test_name(node)), text)
             }
             ResourceType::Seed => (
                 "LogSeedResult",
@@ -229,8 +241,8 @@ impl Reporter {
             fancy(self.width, Some(place), &verb, &text, Some(seconds)),
             json!({
                 "description": description,
-                "name": &*node.name,
-                "status": if failed || node.resource_type == ResourceType::Test { status } else { message.unwrap_or(status) },
+                "name": test_name(node),
+                "status": if failed || matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest) { status } else { message.unwrap_or(status) },
                 "result_message": message,
                 "index": place.0,
                 "total": place.1,
@@ -297,7 +309,14 @@ impl Reporter {
     }
 
     /// An exposure or saved query whose parents ended.
-    pub fn no_op(&self, kind: ResourceType, name: &str, unique_id: &str, place: (usize, usize), skipped: bool) {
+    pub fn no_op(
+        &self,
+        kind: ResourceType,
+        name: &str,
+        unique_id: &str,
+        place: (usize, usize),
+        skipped: bool,
+    ) {
         let kind = kind.as_str().replace('_', " ");
         let data = json!({
             "description": format!("{kind} {name}"),

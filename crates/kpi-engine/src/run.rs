@@ -37,7 +37,8 @@ impl Engine {
         selected: &[Arc<str>],
     ) -> Result<RunSummary, Diagnostic> {
         let clock = Instant::now();
-        let plan = Plan::new(&self.manifest, selected, task == Task::Build, task != Task::Test);
+        let unit_tests = matches!(task, Task::Build | Task::Test);
+        let plan = Plan::new(&self.manifest, selected, task == Task::Build, task != Task::Test, unit_tests);
         self.set_selected(selected);
         self.reporter().concurrency(self.options.threads, &self.options.target_name, plan.counted);
         let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
@@ -66,6 +67,9 @@ impl Engine {
                 if plan.selected[i] && !node.is_ephemeral() {
                     shared.skip(i as u32, None);
                 }
+            }
+            for i in plan.selected.len() - plan.unit_tests.len()..plan.selected.len() {
+                shared.skip(i as u32, None);
             }
         } else {
             let left = scheduler::run(
@@ -133,7 +137,10 @@ impl Engine {
 
 impl Shared<'_> {
     fn node(&self, job: u32) -> &Node {
-        &self.engine.manifest.nodes[job as usize]
+        match self.plan.unit_test(job) {
+            Some(test) => &test.node,
+            None => &self.engine.manifest.nodes[job as usize],
+        }
     }
 
     fn no_op(&self, job: u32) -> Option<&crate::plan::NoOp> {
@@ -194,9 +201,11 @@ impl Shared<'_> {
         life.status = "compiling";
         reporter.phase("NodeCompiling", node, &life);
         let executing = Life { status: "executing", ..life.clone() };
-        let outcome = self.engine.run_node(self.task, NodeId(job), connection, || {
-            reporter.phase("NodeExecuting", node, &executing);
-        });
+        let on_execute = || reporter.phase("NodeExecuting", node, &executing);
+        let outcome = match self.plan.unit_test(job) {
+            Some(test) => self.engine.run_unit_test(test, connection, on_execute),
+            None => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
+        };
         let seconds = clock.elapsed().as_secs_f64();
         life.status = outcome.status.as_str();
         life.finished = Some(Utc::now());
@@ -261,7 +270,12 @@ impl Shared<'_> {
         result.adapter_response = outcome.response;
         result.message = outcome.message;
         result.failures = outcome.failures;
-        result.compiled = (node.resource_type != ResourceType::Seed).then_some(outcome.compiled.is_some());
+        result.compiled = match node.resource_type {
+            ResourceType::Seed => None,
+            // Of a unit test that did not get as far nothing is said.
+            ResourceType::UnitTest => outcome.compiled.is_some().then_some(true),
+            _ => Some(outcome.compiled.is_some()),
+        };
         result.compiled_code = outcome.compiled.map(|c| c.code.to_string());
         result.relation_name = node.relation_name.as_deref().map(str::to_owned);
         result
@@ -311,6 +325,9 @@ impl Shared<'_> {
             result.message = Some(message.to_owned());
             self.results.lock().push(result);
         }
+        for test in self.plan.unit_tests.iter().filter(|t| !done.contains(&t.node.unique_id)) {
+            self.results.lock().push(skipped(&test.node, Some(message.to_owned())));
+        }
         for (i, node) in self.engine.manifest.nodes.iter().enumerate() {
             if self.plan.selected[i] && !node.is_ephemeral() && !done.contains(&node.unique_id) {
                 self.results.lock().push(skipped(node, Some(message.to_owned())));
@@ -324,7 +341,8 @@ fn skipped(node: &Node, message: Option<String>) -> NodeResult {
     let mut result = NodeResult::new(&*node.unique_id, NodeStatus::Skipped);
     result.thread_id = thread_name();
     result.message = message;
-    result.compiled = (node.resource_type != ResourceType::Seed).then_some(false);
+    let compiles = !matches!(node.resource_type, ResourceType::Seed | ResourceType::UnitTest);
+    result.compiled = compiles.then_some(false);
     result.relation_name = node.relation_name.as_deref().map(str::to_owned);
     result
 }

@@ -5,7 +5,9 @@ use crate::engine::Engine;
 use crate::results_store::ResultStore;
 use indexmap::IndexSet;
 use kpi_adapter::{AdapterObject, NodeConnection, Relation};
-use kpi_jinja::{Args, Context, Error, Interp, Result, Template, UndefinedMode, Value, function};
+use kpi_jinja::{
+    Args, Context, Environment, Error, Interp, Result, Template, UndefinedMode, Value, function,
+};
 use kpi_manifest::context;
 use kpi_manifest::{Node, NodeId, RefCall, ResourceType};
 use parking_lot::Mutex;
@@ -49,6 +51,10 @@ const NAMES: &[&str] = &[
 pub(crate) struct NodeScope {
     pub engine: Arc<Engine>,
     pub node: Option<NodeId>,
+    /// A node that the manifest does not have among its nodes (a unit test, its inputs), instead of `node`.
+    pub own: Option<Arc<Node>>,
+    /// Macros of its own; otherwise the engine's.
+    pub environment: Option<Arc<Environment>>,
     pub package: Arc<str>,
     pub connection: Arc<NodeConnection>,
     pub results: ResultStore,
@@ -57,7 +63,7 @@ pub(crate) struct NodeScope {
     /// The node's SQL once compiled.
     pub compiled: Mutex<Option<Arc<str>>>,
     /// Names that a caller adds (`results`, `schemas` of hooks).
-    pub extra: Vec<(&'static str, Value)>,
+    pub extra: Vec<(Arc<str>, Value)>,
     /// Values made once.
     cached: Mutex<FxHashMap<&'static str, Value>>,
 }
@@ -73,6 +79,8 @@ impl NodeScope {
         Self {
             engine: engine.clone(),
             node,
+            own: None,
+            environment: None,
             package,
             connection,
             results: ResultStore::default(),
@@ -85,12 +93,16 @@ impl NodeScope {
 
     /// The node.
     pub fn node(&self) -> Option<&Node> {
-        self.engine.manifest.nodes.get(self.node?.0 as usize)
+        match &self.own {
+            Some(node) => Some(node),
+            None => self.engine.manifest.nodes.get(self.node?.0 as usize),
+        }
     }
 
     /// An interpreter for this scope.
     pub fn interp(self: &Arc<Self>) -> Interp {
-        Interp::new(self.engine.environment.clone(), Arc::new(ScopeContext(self.clone())))
+        let environment = self.environment.as_ref().unwrap_or(&self.engine.environment);
+        Interp::new(environment.clone(), Arc::new(ScopeContext(self.clone())))
             .with_undefined(UndefinedMode::Strict)
     }
 
@@ -159,6 +171,12 @@ impl NodeScope {
         Value::from_json(&serde_json::Value::Object(map))
     }
 
+    /// `config`
+    pub fn config_value(&self) -> Value {
+        let manifest = self.engine.manifest.clone();
+        Value::object(ConfigObject { manifest, node: self.node, own: self.own.clone() })
+    }
+
     fn hooks(&self, key: &str) -> Value {
         let Some(node) = self.node() else { return Value::None };
         if node.resource_type == ResourceType::Test {
@@ -203,9 +221,7 @@ impl NodeScope {
                     Ok(name)
                 })
             }),
-            "config" => self.cached(name, || {
-                Value::object(ConfigObject { manifest: scope.engine.manifest.clone(), node: scope.node })
-            }),
+            "config" => self.cached(name, || scope.config_value()),
             "this" => self.cached(name, || match scope.node() {
                 Some(node) if node.resource_type != ResourceType::Operation => node.relation().into_value(),
                 _ => Value::None,
@@ -326,9 +342,17 @@ fn not_inferred(node: &Node, call: &RefCall) -> Error {
 /// The scope as a context: shared by all names that hold on to it.
 pub(crate) struct ScopeContext(pub Arc<NodeScope>);
 
+impl Drop for ScopeContext {
+    /// The values made once hold on to the scope and so to the engine: without this neither would ever be freed.
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut *self.0.cached.lock());
+        drop(values);
+    }
+}
+
 impl Context for ScopeContext {
     fn lookup(&self, name: &str) -> Option<Value> {
-        if let Some((_, value)) = self.0.extra.iter().find(|(n, _)| *n == name) {
+        if let Some((_, value)) = self.0.extra.iter().find(|(n, _)| **n == *name) {
             return Some(value.clone());
         }
         if let Some(own) = NAMES.iter().find(|n| **n == name) {
@@ -339,7 +363,7 @@ impl Context for ScopeContext {
 
     fn names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = NAMES.iter().map(|n| Arc::from(*n)).collect();
-        names.extend(self.0.extra.iter().map(|(n, _)| Arc::from(*n)));
+        names.extend(self.0.extra.iter().map(|(n, _)| n.clone()));
         names.extend(context::names());
         names
     }

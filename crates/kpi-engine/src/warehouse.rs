@@ -5,7 +5,7 @@ use crate::scope::NodeScope;
 use kpi_adapter::{NodeConnection, QueryComment, Relation};
 use kpi_diagnostics::{Diagnostic, SourceFile};
 use kpi_jinja::{Args, Template, Value};
-use kpi_manifest::NodeId;
+use kpi_manifest::{Node, NodeId};
 use rustc_hash::FxHashSet;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -72,6 +72,16 @@ impl Engine {
         node: Option<NodeId>,
         connection: &Arc<NodeConnection>,
     ) -> Option<QueryComment> {
+        self.query_comment_of(node, None, connection)
+    }
+
+    /// As [`Engine::query_comment`], of a node that the manifest does not have (`own`).
+    pub(crate) fn query_comment_of(
+        self: &Arc<Self>,
+        node: Option<NodeId>,
+        own: Option<&Arc<Node>>,
+        connection: &Arc<NodeConnection>,
+    ) -> Option<QueryComment> {
         let settings = self.project.packages.first().and_then(|p| p.config.query_comment.clone());
         let (text, append) = match settings {
             None => (None, false),
@@ -89,8 +99,11 @@ impl Engine {
         };
         let text: Arc<str> = match text {
             Some(text) if text.trim().is_empty() => return None,
-            Some(text) => self.render_comment(&text, node, connection)?.into(),
-            None => self.default_comment(node).into(),
+            Some(text) => self.render_comment(&text, node, own, connection)?.into(),
+            None => {
+                let known = node.and_then(|id| self.manifest.node_at(id)).or(own.map(|own| &**own));
+                self.default_comment(known).into()
+            }
         };
         if text.trim().is_empty() {
             return None;
@@ -98,7 +111,7 @@ impl Engine {
         Some(QueryComment { text: text.replace("*/", "* /").into(), append })
     }
 
-    fn default_comment(&self, node: Option<NodeId>) -> String {
+    fn default_comment(&self, node: Option<&Node>) -> String {
         let target = &self.project.target;
         let mut comment = json!({
             "app": "dbt",
@@ -106,7 +119,7 @@ impl Engine {
             "profile_name": target.profile_name,
             "target_name": target.target_name,
         });
-        match node.and_then(|id| self.manifest.nodes.get(id.0 as usize)) {
+        match node {
             Some(node) => comment["node_id"] = json!(&*node.unique_id),
             None => comment["connection_name"] = json!("master"),
         }
@@ -117,19 +130,22 @@ impl Engine {
         self: &Arc<Self>,
         text: &str,
         node: Option<NodeId>,
+        own: Option<&Arc<Node>>,
         connection: &Arc<NodeConnection>,
     ) -> Option<String> {
         if !text.contains("{{") && !text.contains("{%") {
             return Some(text.to_owned());
         }
         let mut scope = NodeScope::new(self, node, self.manifest.root_package.clone(), connection.clone());
-        let scope_model = match node {
-            Some(_) => scope.model_value(),
-            None => Value::None,
-        };
+        scope.own = own.cloned();
+        let named = scope.node().is_some();
+        let scope_model = scope.model_value();
         scope.extra = vec![
-            ("node", scope_model),
-            ("connection_name", node.map_or(Value::from("master"), |_| Value::from(connection.name()))),
+            ("node".into(), scope_model),
+            (
+                "connection_name".into(),
+                if named { Value::from(connection.name()) } else { Value::from("master") },
+            ),
         ];
         let scope = Arc::new(scope);
         let file = SourceFile::new("query-comment", text.to_owned());

@@ -16,9 +16,10 @@ pub mod selection;
 
 pub use config::Config;
 pub use graph::{ExecutionGraph, Graph, Vertex, VertexSet};
-pub use lookup::{DisabledEntry, Lookup};
+pub use lookup::{DisabledEntry, Lookup, not_found};
 pub use manifest::{Manifest, ManifestMacro};
 pub use node::{
-    Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, RefCall, ResourceType, SourceTable, TestMetadata,
-    version_text,
+    Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, RefCall, ResourceType, SourceTable,
+    TestMetadata, version_text,
 };
+pub use parse::UnitTestInput;

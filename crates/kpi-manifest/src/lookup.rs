@@ -165,6 +165,7 @@ fn dependent(node: Option<&Node>) -> String {
         Some(node) => {
             let kind = match node.resource_type {
                 ResourceType::SqlOperation => "Sql_Operation".to_owned(),
+                ResourceType::UnitTest => "Unit_Test".to_owned(),
                 other => capitalized(other.as_str()),
             };
             format!("{kind} '{}' ({})", node.unique_id, node.original_file_path)
@@ -195,6 +196,11 @@ pub(crate) fn target_message(
         None => "was not found".to_owned(),
     };
     format!("{head} depends on a {kind} named '{}'{version}{package} which {reason}", call.name)
+}
+
+/// What is said when a node refers to what is not there. `kind`: `node` or `source`.
+pub fn not_found(node: &Node, kind: &str, call: &RefCall) -> Error {
+    Error::compilation(target_message(&dependent(Some(node)), kind, call, None))
 }
 
 impl Manifest {

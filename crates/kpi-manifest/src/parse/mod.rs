@@ -42,6 +42,7 @@ use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 pub use inline::{INLINE_NAME, add_inline};
+pub use unit_tests::UnitTestInput;
 
 /// What parsing needs to know besides the files and the target.
 #[derive(Clone)]

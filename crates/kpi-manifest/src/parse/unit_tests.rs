@@ -5,10 +5,11 @@ use super::drafts::{folders, fqn, relative_path};
 use super::fixtures;
 use super::static_refs::{self, Reference};
 use super::{Parser, Registry};
-use crate::{Node, ResourceType, version_text};
+use crate::lookup::Found;
+use crate::{Manifest, Node, ResourceType, SourceTable, version_text};
 use indexmap::IndexMap;
 use kpi_diagnostics::{Diagnostic, Span};
-use kpi_jinja::Value;
+use kpi_jinja::{Error, ErrorKind, Value};
 use kpi_project::{Package, PropertyFile};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json, json};
@@ -345,6 +346,61 @@ impl Parser {
             )
         })?;
         Ok(fixtures::csv_rows(text.trim_start_matches('\u{feff}')))
+    }
+}
+
+/// What an input of a unit test stands for.
+#[derive(Clone, Copy)]
+pub enum UnitTestInput<'m> {
+    /// A model, seed or snapshot; of `this` the tested model.
+    Node(&'m Node),
+    /// A source's table.
+    Source(&'m SourceTable),
+}
+
+impl Manifest {
+    /// What `input:` of a unit test stands for: `ref(...)`, `source(...)` or `this`.
+    ///
+    /// # Errors
+    /// Another expression, or nothing of that name.
+    pub fn unit_test_input<'m>(
+        &'m self,
+        input: &str,
+        test: &Node,
+        model: &'m Node,
+    ) -> Result<UnitTestInput<'m>, Error> {
+        let expression = input.trim();
+        if expression == "this" {
+            return Ok(UnitTestInput::Node(model));
+        }
+        let package = &test.package_name;
+        let found = match static_refs::parse(expression) {
+            Some(Reference::Ref(call)) => match self.lookup.find_ref(&call, &self.root_package, package) {
+                Found::Here(id) => self.node_at(id).map(UnitTestInput::Node),
+                _ => None,
+            },
+            Some(Reference::Source([source, table])) => {
+                match self.lookup.find_source(&source, &table, &self.root_package, package) {
+                    Found::Here(at) => {
+                        self.sources.get_index(at).map(|(_, table)| UnitTestInput::Source(table))
+                    }
+                    _ => None,
+                }
+            }
+            _ => {
+                let message = format!(
+                    "Unit test given inputs must be either a 'ref', 'source' or 'this' call. Got: '{input}'."
+                );
+                return Err(Error::new(ErrorKind::Parsing, message));
+            }
+        };
+        found.ok_or_else(|| {
+            let message = format!(
+                "Unit test '{}' had an input ({input}) which was not found in the manifest.",
+                test.name
+            );
+            Error::new(ErrorKind::Parsing, message)
+        })
     }
 }
 
