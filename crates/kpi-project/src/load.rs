@@ -3,16 +3,15 @@
 use crate::inventory::{read_text, take};
 use crate::packages::{installed, named};
 use crate::project::merge_vars;
-use crate::render::{EnvLookup, Names, Renderer, Scope};
+use crate::render::{EnvLookup, EnvRead, Names, Renderer, Scope};
 use crate::settings::{Reading, raw_dbt_project, read_dbt_project, read_native};
-use crate::target::{of_native, of_profiles, shown_path};
+use crate::target::{OldFlags, of_native, of_profiles, shown_path};
 use crate::yaml::{self, Node};
 use crate::{FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition, TargetSettings};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,8 +84,15 @@ impl Project {
     /// All that is wrong with files and properties; of settings and targets the first mistake.
     pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
         let mut loader = Loader::new(options).map_err(|error| vec![error])?;
-        let head = loader.head().map_err(|error| vec![error])?;
-        loader.body(head)
+        let env_read = loader.env_read.clone();
+        let result = match loader.head() {
+            Ok(head) => loader.body(head),
+            Err(error) => Err(vec![error]),
+        };
+        result.map_err(|errors| {
+            let read = env_read.lock();
+            errors.into_iter().map(|error| without_secrets(error, &read)).collect()
+        })
     }
 
     /// The folder of the project that the options mean: that of `--project-dir`, or the nearest one from the working
@@ -131,6 +137,14 @@ impl Project {
             )),
         }
     }
+}
+
+/// An error that tells nothing of the secrets that were read.
+fn without_secrets(mut error: Diagnostic, read: &EnvRead) -> Diagnostic {
+    let hide = |text: &str| crate::render::hide_secrets(text, read);
+    error.message = hide(&error.message);
+    error.hint = error.hint.map(|hint| hide(&hint));
+    error
 }
 
 fn working_dir(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
@@ -194,7 +208,7 @@ struct Loader<'a> {
     working: PathBuf,
     root: PathBuf,
     cli_vars: Arc<Map<String, Json>>,
-    env_read: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    env_read: Arc<Mutex<EnvRead>>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -218,6 +232,10 @@ impl<'a> Loader<'a> {
         Renderer::new(Names::new(scope, self.env(), vars.clone(), target).recording(&self.env_read))
     }
 
+    fn project_scope(&self) -> Scope {
+        Scope::Project { target_known: self.options.need_profile }
+    }
+
     /// Reads the root project's settings, the target, the selectors and the settings of all packages.
     fn head(&mut self) -> Result<Head, Diagnostic> {
         let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
@@ -233,6 +251,7 @@ impl<'a> Loader<'a> {
                 .with_hint("keep one of the two"),
             );
         }
+        let mut old_flags = None;
         let (file, raw, target, native_selectors) = if is_native {
             let file = read_text(&native_file, NATIVE_FILE)?;
             let native = read_native(&file)?;
@@ -248,25 +267,44 @@ impl<'a> Loader<'a> {
             let file = read_text(&self.root.join(DBT_FILE), DBT_FILE)?;
             let raw = raw_dbt_project(&file, true, &mut self.warnings)?;
             let target = if self.options.need_profile {
-                of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?
+                let read = of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?;
+                old_flags = read.1;
+                read.0
             } else {
                 TargetSettings::default()
             };
             (file, raw, target, None)
         };
         let target_names = target.context();
-        let renderer = self.renderer(Scope::Project, &self.cli_vars, &target_names);
+        let renderer = self.renderer(self.project_scope(), &self.cli_vars, &target_names);
         let reading =
             Reading { renderer: &renderer, check_version: self.options.version_check, native: is_native };
         let mut config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
         if BUILT_IN.contains(&&*config.name) {
             return Err(not_unique(&config, None));
         }
+        if let Some(old) = old_flags {
+            self.take_old_flags(&mut config, old)?;
+        }
         self.apply_overrides(&mut config);
         let selectors = self.selectors(native_selectors.map(|node| (file, node)), &renderer)?;
         let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
         self.settle_packages(&mut packages, &secret, &target_names)?;
         Ok(Head { target, packages, selectors })
+    }
+
+    fn take_old_flags(&mut self, config: &mut ProjectConfig, old: OldFlags) -> Result<(), Diagnostic> {
+        let hint = "move them to `flags:` in dbt_project.yml";
+        if !config.flags.is_empty() {
+            let message = "Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml. Using 'config' \
+                           in profiles.yml is deprecated.";
+            return Err(Diagnostic::error("K0206", KIND, message).with_span(old.place).with_hint(hint));
+        }
+        let message = "flags under 'config' in profiles.yml are deprecated";
+        self.warnings
+            .push(Diagnostic::warning("K0203", "Deprecation", message).with_span(old.place).with_hint(hint));
+        config.flags = old.flags;
+        Ok(())
     }
 
     fn apply_overrides(&self, config: &mut ProjectConfig) {
@@ -320,7 +358,7 @@ impl<'a> Loader<'a> {
         let install_path = root.config.packages_install_path.clone();
         let named_by_root = named(&self.root, "", secret)?;
         // dbt reads packages without the variables of the command line.
-        let renderer = self.renderer(Scope::Project, &Arc::default(), target);
+        let renderer = self.renderer(self.project_scope(), &Arc::default(), target);
         let folders = installed(&self.root, &install_path);
         let count = folders.len();
         for folder in folders {
@@ -478,7 +516,7 @@ impl<'a> Loader<'a> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let env_read = std::mem::take(&mut *self.env_read.lock());
+        let env_read = self.env_read.lock().clone();
         Ok(Project {
             root: self.root,
             packages,

@@ -189,6 +189,10 @@ pub struct SourceProperties {
     pub database: Option<String>,
     /// `schema`; default: the name
     pub schema: Option<String>,
+    /// `database` before rendering
+    pub unrendered_database: Option<String>,
+    /// `schema` before rendering
+    pub unrendered_schema: Option<String>,
     /// `loader`
     pub loader: String,
     /// `config`, rendered

@@ -11,7 +11,7 @@ use kpi_diagnostics::{Diagnostic, SourceFile};
 use kpi_jinja::{Environment, ErrorKind, Interp, Template};
 use std::sync::Arc;
 
-pub(crate) use context::{EnvLookup, Names, Scope};
+pub(crate) use context::{EnvLookup, EnvRead, Names, Scope, hide_secrets};
 pub(crate) use policy::{Policy, Section, Step};
 
 /// Renders trees with the names of one scope.
@@ -112,8 +112,11 @@ impl Renderer {
                     ErrorKind::Parsing => error.message().to_owned(),
                     _ => format!("Could not render {text}: {}", error.message()),
                 };
-                let diagnostic = Diagnostic::error(code, kind, self.names.scrub(&message))
-                    .with_span(kpi_diagnostics::Span::at(file.clone(), line, column));
+                let diagnostic = Diagnostic::error(code, kind, message).with_span(kpi_diagnostics::Span::at(
+                    file.clone(),
+                    line,
+                    column,
+                ));
                 let hint = match (&error.0.hint, error.kind()) {
                     (Some(hint), _) => hint.as_str(),
                     (None, ErrorKind::Syntax) => "check the expression between {{ and }}",

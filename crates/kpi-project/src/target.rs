@@ -63,6 +63,12 @@ fn profiles_folder(options: &LoadOptions, root: &Path, working: &Path) -> PathBu
         .unwrap_or_else(|| working.to_owned())
 }
 
+/// Flags under `config:` of `profiles.yml`, where they stood before `flags:` of `dbt_project.yml`.
+pub(crate) struct OldFlags {
+    pub(crate) place: Span,
+    pub(crate) flags: Map<String, Json>,
+}
+
 /// Reads the profile that the project names from `profiles.yml`.
 pub(crate) fn of_profiles(
     options: &LoadOptions,
@@ -71,7 +77,7 @@ pub(crate) fn of_profiles(
     project: &Node,
     project_file: &Arc<SourceFile>,
     renderer: &Renderer,
-) -> Result<TargetSettings, Diagnostic> {
+) -> Result<(TargetSettings, Option<OldFlags>), Diagnostic> {
     let folder = profiles_folder(options, root, working);
     let path = folder.join("profiles.yml");
     let shown = shown_path(&path, root);
@@ -155,7 +161,9 @@ pub(crate) fn of_profiles(
         .with_hint("a profile has `target:` and `outputs:`, with one entry for each target"));
     };
     let output = find_target(outputs, &target_name, &format!("profile '{profile_name}'"), &file)?;
-    read_target(options, output.clone(), profile_name, target_name, &file, renderer)
+    let target = read_target(options, output.clone(), profile_name, target_name, &file, renderer)?;
+    let flags = root_node.entry("config").filter(|(_, value)| value.as_map().is_some_and(|m| !m.is_empty()));
+    Ok((target, flags.map(|(key, value)| OldFlags { place: key.span(&file), flags: value.to_json_map() })))
 }
 
 /// Reads a target of `kpi.toml`.

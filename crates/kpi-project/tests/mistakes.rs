@@ -97,6 +97,10 @@ fn profiles() {
             vec!["Could not find adapter type duckdbb!", "did you mean 'duckdb'?"],
         ),
         (with("      threads: '4'\n"), vec!["profiles.yml:7:16", "threads", "as_number"]),
+        (
+            with("      settings: \"{{ env_var('DBT_ENV_SECRET_X') }}\"\n"),
+            vec!["'*****' is not of type 'object'"],
+        ),
         (with("      database: other\n"), vec!["must be set to 'dev' to match the 'path'"]),
         (with("      schema: 12\n"), vec!["['schema']: 12 is not of type 'string'"]),
         (with("      attach: [{alias: x}]\n"), vec!["['attach'][0]: 'path' is a required property"]),
@@ -126,6 +130,20 @@ fn profiles_that_are_not_there() {
     let options =
         LoadOptions { profile: Some("shop".into()), target: Some("prd".into()), ..options(&dir, &[]) };
     assert!(failure(&options).contains("does not have a target named 'prd'"));
+}
+
+#[test]
+fn flags_in_two_places() {
+    check(&[(
+        &[
+            ("dbt_project.yml", "name: shop\nprofile: shop\nflags: {use_colors: true}\n"),
+            (
+                "profiles.yml",
+                "config: {use_colors: true}\nshop: {target: dev, outputs: {dev: {type: duckdb}}}\n",
+            ),
+        ],
+        &["profiles.yml:1:1", "Do not specify both 'config' in profiles.yml and 'flags'"],
+    )]);
 }
 
 #[test]

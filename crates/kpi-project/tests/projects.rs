@@ -169,13 +169,7 @@ fn secrets_reach_the_target_and_nothing_else() {
 
 #[test]
 fn packages_keep_their_settings() {
-    let dir = dbt_project(&[
-        ("dbt_project.yml", "name: shop\nprofile: shop\nvars: {a: root, b: root, p: {b: for_p}, c: root}\n"),
-        ("packages.yml", "packages:\n  - local: ../beside\n  - package: x/q\n    version: 1.0.0\n"),
-        ("dbt_packages/q/dbt_project.yml", "name: q\nmodel-paths: [src]\nvars: {a: own, d: own}\n"),
-        ("dbt_packages/q/src/m.sql", "select 1"),
-        ("dbt_packages/q/src/s.yml", "models:\n  - name: m\n    name: m\n"),
-    ]);
+    let dir = folder(&[]);
     let inside = dir.path().join("inner");
     for (path, text) in [
         ("dbt_project.yml", "name: shop\nprofile: shop\nvars: {a: root, b: root, p: {b: for_p}, c: root}\n"),
@@ -314,7 +308,7 @@ models:
         config: {alias: a2}
 sources:
   - name: raw
-    schema: landing
+    schema: "{{ 'land' ~ 'ing' }}"
     freshness: {warn_after: {count: 1, period: day}}
     tables:
       - name: orders
@@ -351,6 +345,9 @@ unit_tests:
     assert_eq!(model.versions[1].config["alias"], "a2");
     let table = &file.sources[0].tables[0];
     assert_eq!((table.identifier.as_deref(), table.columns.len()), (Some("ORDERS"), 1));
+    let source = &file.sources[0];
+    assert_eq!(source.schema.as_deref(), Some("landing"));
+    assert_eq!(source.unrendered_schema.as_deref(), Some("{{ 'land' ~ 'ing' }}"));
     assert_eq!(file.sources[0].other["freshness"]["warn_after"]["period"], "day");
     assert_eq!(file.exposures[0].depends_on, ["ref('a')"]);
     assert_eq!(file.other["unit_tests"][0]["name"], "u");
@@ -378,7 +375,7 @@ fn old_spellings_pass_with_a_warning() {
 
 #[test]
 fn clean_and_its_like_need_no_profile() {
-    let dir = folder(&[("dbt_project.yml", "name: shop\n")]);
+    let dir = folder(&[("dbt_project.yml", "name: shop\nmodels:\n  +schema: \"{{ target.name }}x\"\n")]);
     let options = LoadOptions {
         need_profile: false,
         target_path: Some("out".into()),
@@ -387,5 +384,6 @@ fn clean_and_its_like_need_no_profile() {
     };
     let project: Project = load_with(&options);
     assert_eq!(project.packages[0].config.clean_targets, ["out"]);
+    assert_eq!(project.packages[0].config.configs["models"]["+schema"], "x");
     assert_eq!(project.target.kind, "");
 }

@@ -284,12 +284,15 @@ pub(super) fn source(entry: &Entry<'_>) -> Result<SourceProperties> {
                 .with_hint("name a column, or remove the key"));
         }
     }
+    let [unrendered_database, unrendered_schema] = entry.unrendered_names.clone();
     Ok(SourceProperties {
         name: name(node),
         span: node.span(entry.file),
         description: text(node, "description").unwrap_or_default(),
         database: text(node, "database"),
         schema: text(node, "schema"),
+        unrendered_database,
+        unrendered_schema,
         loader: text(node, "loader").unwrap_or_default(),
         config: map(node, "config"),
         unrendered_config: entry.unrendered_config.clone(),

@@ -170,6 +170,8 @@ pub(super) struct Entry<'a> {
     pub(super) file: &'a Arc<SourceFile>,
     /// `config` before rendering.
     pub(super) unrendered_config: Map<String, Json>,
+    /// `database` and `schema` of a source before rendering.
+    pub(super) unrendered_names: [Option<String>; 2],
 }
 
 impl Entry<'_> {
@@ -276,6 +278,11 @@ impl Reader<'_> {
         build: impl Fn(&Entry<'_>) -> Result<T, Diagnostic>,
     ) -> Result<T, Diagnostic> {
         let unrendered = self.jinja.then(|| node.get("config").map(Node::to_json_map).unwrap_or_default());
+        let unrendered_names = match policy {
+            Section::Sources => ["database", "schema"]
+                .map(|key| node.get(key).filter(|value| !value.is_null()).map(Node::key_text)),
+            _ => [None, None],
+        };
         self.renderer.render(node, self.file, Policy::Entry(policy))?;
         shape.check(node).map_err(|misfit| {
             let heading = format!("Invalid {section} config given in {} @ {section}", self.file.name);
@@ -283,6 +290,6 @@ impl Reader<'_> {
         })?;
         let unrendered_config =
             unrendered.unwrap_or_else(|| node.get("config").map(Node::to_json_map).unwrap_or_default());
-        build(&Entry { section, node, file: self.file, unrendered_config })
+        build(&Entry { section, node, file: self.file, unrendered_config, unrendered_names })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::version::EMULATED_DBT_VERSION;
 use crate::yaml::{Node, Value as Data};
-use kpi_jinja::{Args, Context, Error, ErrorKind, Value, function};
+use kpi_jinja::{Args, Context, Error, ErrorKind, Interp, Object, Result, Value, function};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -19,7 +19,10 @@ pub(crate) enum Scope {
     /// `profiles.yml`, `packages.yml`: secrets may be read.
     Secret,
     /// `dbt_project.yml`, `selectors.yml`: the target, no secrets, only variables of the command line.
-    Project,
+    Project {
+        /// Where it is not, all of `target` is an empty text.
+        target_known: bool,
+    },
     /// Property files: also the project's variables.
     Properties {
         /// `project_name`
@@ -34,7 +37,7 @@ pub(crate) struct Names {
     vars: Arc<Map<String, Json>>,
     target: Value,
     /// Environment variables that were read, with what they held.
-    read: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    read: Arc<Mutex<EnvRead>>,
 }
 
 const OPEN: &str = "$$$DBT_SECRET_START$$$";
@@ -56,7 +59,7 @@ impl Names {
     }
 
     /// Shares the record of environment variables that were read.
-    pub(crate) fn recording(mut self, read: &Arc<Mutex<BTreeMap<String, Option<String>>>>) -> Self {
+    pub(crate) fn recording(mut self, read: &Arc<Mutex<EnvRead>>) -> Self {
         self.read = read.clone();
         self
     }
@@ -85,21 +88,39 @@ impl Names {
             _ => {}
         }
     }
-
-    /// Takes secrets out of a message.
-    pub(crate) fn scrub(&self, message: &str) -> String {
-        let read = self.read.lock();
-        let secrets =
-            read.iter().filter(|(name, _)| is_secret(name)).filter_map(|(_, value)| value.as_deref());
-        hide_secrets(message, secrets)
-    }
 }
 
-/// A message with every one of `secrets` replaced by stars.
-fn hide_secrets<'a>(message: &str, secrets: impl Iterator<Item = &'a str>) -> String {
-    secrets
+/// Environment variables that were read, with what they held.
+pub(crate) type EnvRead = BTreeMap<String, Option<String>>;
+
+/// A message with every secret that was read replaced by stars.
+pub(crate) fn hide_secrets(message: &str, read: &EnvRead) -> String {
+    read.iter()
+        .filter(|(name, _)| is_secret(name))
+        .filter_map(|(_, value)| value.as_deref())
         .filter(|secret| !secret.trim().is_empty())
         .fold(message.to_owned(), |message, secret| message.replace(secret, "*****"))
+}
+
+/// `target` of commands that need none, such as `clean`.
+struct NoTarget;
+
+impl Object for NoTarget {
+    fn type_name(&self) -> &str {
+        "dict"
+    }
+
+    fn attr(self: Arc<Self>, _: &mut Interp, _: &str) -> Result<Option<Value>> {
+        Ok(Some(Value::empty()))
+    }
+
+    fn item(self: Arc<Self>, _: &mut Interp, _: &Value) -> Result<Option<Value>> {
+        Ok(Some(Value::empty()))
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
+    }
 }
 
 fn text_of(value: Option<Value>) -> Option<String> {
@@ -175,7 +196,8 @@ impl Context for Names {
             }
             "target" => match self.scope {
                 Scope::Secret => None,
-                Scope::Project | Scope::Properties { .. } => Some(self.target.clone()),
+                Scope::Project { target_known: false } => Some(Value::object(NoTarget)),
+                Scope::Project { .. } | Scope::Properties { .. } => Some(self.target.clone()),
             },
             "project_name" => match &self.scope {
                 Scope::Properties { project } => Some(Value::str(project.clone())),

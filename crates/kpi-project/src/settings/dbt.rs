@@ -69,7 +69,7 @@ pub(crate) fn read_dbt_project(
     reading.renderer.render(&mut root, file, Policy::Project)?;
     normalize(&mut root);
     let require_version = required_versions(file, &root, reading)?;
-    check_renamed_paths(file, &root, warnings)?;
+    check_renamed_paths(file, &root, reading.native, warnings)?;
     PROJECT.check(&root).map_err(|misfit| misfit.diagnostic("K0202", KIND, "", file))?;
     let name = check_name(file, &root)?;
     check_version_text(file, &root)?;
@@ -238,6 +238,7 @@ fn check_config_version(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagn
 fn check_renamed_paths(
     file: &Arc<SourceFile>,
     root: &Node,
+    native: bool,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<(), Diagnostic> {
     for (old, new) in [("source-paths", "model-paths"), ("data-paths", "seed-paths")] {
@@ -256,6 +257,24 @@ fn check_renamed_paths(
             .with_span(key.span(file))
             .with_hint(format!("rename it to `{new}`")),
         );
+    }
+    for (key, default, flag) in
+        [("log-path", "logs", "--log-path"), ("target-path", "target", "--target-path")]
+    {
+        if let Some((name, value)) = root.entry(key)
+            && !native
+            && !value.is_str(default)
+        {
+            warnings.push(
+                Diagnostic::warning(
+                    "K0203",
+                    "Deprecation",
+                    format!("the `{key}` config in {} is deprecated", file.name),
+                )
+                .with_span(name.span(file))
+                .with_hint(format!("use the flag {flag} or the environment variable instead")),
+            );
+        }
     }
     Ok(())
 }
