@@ -319,7 +319,15 @@ fn secrets() -> Vec<String> {
 /// The event that dbt raises for what a diagnostic warns of, so that `--warn-error-options` can name it.
 fn event_name(code: &str) -> &'static str {
     match code {
-        _ if code.is_empty() => "Note",
+        "K0203" => "ConfigSourcePathDeprecation",
+        "K0502" => "CustomTopLevelKeyDeprecation",
+        "K0516" => "SpacesInResourceNameDeprecation",
+        "K0603" => "MacroNotFoundForPatch",
+        "K0606" => "WrongResourceSchemaFile",
+        "K0607" => "NoNodeForYamlKey",
+        "K0611" | "K0620" => "NodeNotFoundOrDisabled",
+        "K0619" => "UnusedResourceConfigPath",
+        "K0710" => "NoNodesForSelectionCriteria",
         _ => "Diagnostic",
     }
 }

@@ -81,14 +81,14 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         out(session, "Skipping steps before connection verification");
     } else {
         out(session, "Configuration:");
-        let file = if native { "kpi.toml" } else { "dbt_project.yml" };
-        out(session, format!("  {file} file [{}]", state(project_failure.as_ref())));
-        let name = if native { "targets" } else { "profiles.yml file" };
+        let (name, file) =
+            if native { ("targets", "kpi.toml") } else { ("profiles.yml file", "dbt_project.yml") };
         let word = match (&loaded, &project_failure) {
             (Err(_), Some(_)) => "SKIPPED",
             _ => state(target_failure.as_ref()),
         };
         out(session, format!("  {name} [{word}]"));
+        out(session, format!("  {file} file [{}]", state(project_failure.as_ref())));
     }
     checks.push(Check { name: "project", failure: project_failure });
     checks.push(Check { name: "target", failure: target_failure });

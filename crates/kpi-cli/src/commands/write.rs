@@ -1,17 +1,20 @@
 //! Artifacts of a command, unless `--no-write-json` says otherwise.
 
 use crate::session::{Failure, Session};
-use kpi_artifacts::{NodeResult, RunResults};
+use kpi_artifacts::{NodeResult, RunResults, write_json, write_manifest};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
 use serde_json::json;
 use std::path::Path;
 
-fn failed(path: &Path, error: &std::io::Error) -> Failure {
-    Diagnostic::error("K0008", "Runtime Error", format!("{} cannot be written: {error}", path.display()))
-        .with_hint("choose another folder with --target-path, or write none with --no-write-json")
-        .into()
+fn failed(error: Diagnostic) -> Failure {
+    match error.hint {
+        Some(_) => error.into(),
+        None => error
+            .with_hint("choose another folder with --target-path, or write none with --no-write-json")
+            .into(),
+    }
 }
 
 fn written(session: &Session, kind: &str, path: &Path) {
@@ -30,8 +33,7 @@ pub fn manifest(session: &Session, project: &Project, manifest: &Manifest) -> Re
         return Ok(());
     }
     let path = session.target_path(project).join("manifest.json");
-    kpi_artifacts::write_manifest(&path, manifest, project, &session.invocation)
-        .map_err(|e| failed(&path, &e))?;
+    write_manifest(&path, manifest, project, &session.invocation).map_err(failed)?;
     written(session, "WritableManifest", &path);
     Ok(())
 }
@@ -53,7 +55,7 @@ pub fn run_results(
         elapsed_time: elapsed,
         args: session.flags.to_map(),
     };
-    kpi_artifacts::write_run_results(&path, &results).map_err(|e| failed(&path, &e))?;
+    write_json(&path, &results).map_err(failed)?;
     written(session, "RunExecutionResult", &path);
     Ok(())
 }
