@@ -28,7 +28,13 @@ fn the_version_can_be_read_by_tools_of_dbt() {
 fn messages_go_to_stderr_and_the_end_tells_the_counts() {
     let call = one_model().kpi(&["run"]).expect(0);
     assert_eq!(call.stdout, "");
-    for part in ["Running with kpi=0.1.0", "Found 1 model, ", "1 of 1 OK created sql view model main.orders", "Completed successfully", "Done. PASS=1 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=1"] {
+    for part in [
+        "Running with kpi=0.1.0",
+        "Found 1 model, ",
+        "1 of 1 OK created sql view model main.orders",
+        "Completed successfully",
+        "Done. PASS=1 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=1",
+    ] {
         assert!(call.stderr.contains(part), "{part} is not in\n{}", call.stderr);
     }
     assert!(!call.stderr.contains('\u{1b}'), "no colour where nobody watches");
@@ -48,12 +54,15 @@ fn json_messages_have_dbts_shape() {
     assert_eq!(call.stderr, "");
     let events: Vec<Value> = call.stdout.lines().map(|l| serde_json::from_str(l).expect(l)).collect();
     for event in &events {
-        for key in ["category", "code", "extra", "invocation_id", "level", "msg", "name", "pid", "thread", "ts"] {
+        for key in
+            ["category", "code", "extra", "invocation_id", "level", "msg", "name", "pid", "thread", "ts"]
+        {
             assert!(event["info"].get(key).is_some(), "{key} in {event}");
         }
         assert!(event["data"].is_object());
     }
-    let named = |name: &str| events.iter().find(|e| e["info"]["name"] == name).unwrap_or_else(|| panic!("{name}"));
+    let named =
+        |name: &str| events.iter().find(|e| e["info"]["name"] == name).unwrap_or_else(|| panic!("{name}"));
     let result = named("LogModelResult");
     assert_eq!(result["info"]["code"], "Q012");
     assert_eq!(result["data"]["node_info"]["unique_id"], "model.shop.orders");
@@ -96,12 +105,24 @@ fn the_command_line_beats_the_environment_which_beats_the_project() {
 fn a_selection_without_nodes_is_a_warning_that_can_be_an_error() {
     let project = one_model();
     let call = project.kpi(&["run", "-s", "nowhere"]).expect(0);
-    assert!(call.stderr.contains("The selection criterion 'nowhere' does not match any enabled nodes"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("The selection criterion 'nowhere' does not match any enabled nodes"),
+        "{}",
+        call.stderr
+    );
     assert!(call.stderr.contains("Nothing to do."), "{}", call.stderr);
     project.kpi(&["--warn-error", "run", "-s", "nowhere"]).expect(2);
-    project.kpi(&["--warn-error-options", "{error: [NoNodesForSelectionCriteria]}", "run", "-s", "nowhere"]).expect(2);
+    project
+        .kpi(&["--warn-error-options", "{error: [NoNodesForSelectionCriteria]}", "run", "-s", "nowhere"])
+        .expect(2);
     let call = project
-        .kpi(&["--warn-error-options", "{silence: [NoNodesForSelectionCriteria, NothingToDo]}", "run", "-s", "nowhere"])
+        .kpi(&[
+            "--warn-error-options",
+            "{silence: [NoNodesForSelectionCriteria, NothingToDo]}",
+            "run",
+            "-s",
+            "nowhere",
+        ])
         .expect(0);
     assert!(!call.stderr.contains("nowhere"), "{}", call.stderr);
 }
@@ -111,7 +132,10 @@ fn artifacts_tell_the_flags_and_the_results() {
     let project = one_model();
     project.kpi(&["run", "--fail-fast", "--vars", "{day: 2024-01-01}"]).expect(0);
     let results = project.json("target/run_results.json");
-    assert_eq!(results["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/run-results/v6.json");
+    assert_eq!(
+        results["metadata"]["dbt_schema_version"],
+        "https://schemas.getdbt.com/dbt/run-results/v6.json"
+    );
     assert_eq!(results["args"]["which"], "run");
     assert_eq!(results["args"]["fail_fast"], true);
     assert_eq!(results["results"][0]["unique_id"], "model.shop.orders");
@@ -136,7 +160,8 @@ fn a_native_project_runs_from_anywhere() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let project = Project::new(&[("models/orders.sql", "select '{{ env_var(\"PLAIN\") }}' as x from nowhere")]);
+    let project =
+        Project::new(&[("models/orders.sql", "select '{{ env_var(\"PLAIN\") }}' as x from nowhere")]);
     let call = project
         .kpi_with(&[("PLAIN", "hush-hush-42"), ("DBT_ENV_SECRET_TOKEN", "hush-hush-42")], &["--debug", "run"])
         .expect(1);
@@ -155,12 +180,18 @@ fn clean_deletes_targets_and_nothing_else() {
     assert!(project.path("models/orders.sql").exists());
     let dbt = Project::dbt(&[
         ("models/orders.sql", "select 1 as id"),
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nclean-targets: [models, ../elsewhere]\n"),
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\nclean-targets: [models, ../elsewhere]\n",
+        ),
     ]);
     assert!(dbt.kpi(&["clean"]).expect(2).stderr.contains("will not clean"));
     dbt.write("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nclean-targets: ['.']\n");
     dbt.kpi(&["clean"]).expect(2);
-    dbt.write("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nclean-targets: ['../elsewhere']\n");
+    dbt.write(
+        "dbt_project.yml",
+        "name: shop\nversion: '1.0'\nprofile: shop\nclean-targets: ['../elsewhere']\n",
+    );
     assert!(dbt.kpi(&["clean"]).expect(2).stderr.contains("outside the project"));
     assert!(dbt.path("models/orders.sql").exists());
 }
@@ -169,10 +200,15 @@ fn clean_deletes_targets_and_nothing_else() {
 fn debug_tells_whether_the_connection_works() {
     let project = one_model();
     let call = project.kpi(&["debug"]).expect(0);
-    for part in ["kpi.toml file [OK found and valid]", "Connection test: [OK connection ok]", "All checks passed!"] {
+    for part in
+        ["kpi.toml file [OK found and valid]", "Connection test: [OK connection ok]", "All checks passed!"]
+    {
         assert!(call.stderr.contains(part), "{part} is not in\n{}", call.stderr);
     }
-    project.write("shop.duckdb", "this is not a database, but it is long enough to look like a file of one".repeat(100));
+    project.write(
+        "shop.duckdb",
+        "this is not a database, but it is long enough to look like a file of one".repeat(100),
+    );
     let call = project.kpi(&["debug"]).expect(1);
     assert!(call.stderr.contains("1 check failed"), "{}", call.stderr);
 }
@@ -189,7 +225,10 @@ fn an_operation_takes_arguments_and_prints() {
     ]);
     let call = project.kpi(&["run-operation", "greet", "--args", "{name: you, times: 2}"]).expect(0);
     assert_eq!(call.stdout, "hello you\nhello you\n");
-    assert_eq!(project.kpi(&["--no-print", "run-operation", "shop.greet", "--args", "name: me"]).expect(0).stdout, "");
+    assert_eq!(
+        project.kpi(&["--no-print", "run-operation", "shop.greet", "--args", "name: me"]).expect(0).stdout,
+        ""
+    );
     let call = project.kpi(&["run-operation", "fail"]).expect(1);
     assert!(call.stderr.contains("no way"), "{}", call.stderr);
     let call = project.kpi(&["run-operation", "gret"]).expect(2);

@@ -37,5 +37,8 @@ fn a_name_that_is_no_name_is_refused() {
         let call = folder.kpi(&["init", name]).expect(2);
         assert!(call.stderr.contains(&format!("'{name}'")), "{}", call.stderr);
     }
-    assert_eq!(std::fs::read_dir(folder.root()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(folder.root()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(),
+        0
+    );
 }

@@ -5,7 +5,10 @@ use crate::support::Project;
 fn project() -> Project {
     Project::dbt(&[
         ("models/staging/stg_orders.sql", "select * from {{ source('raw', 'orders') }}"),
-        ("models/orders.sql", "{{ config(materialized='table', tags=['nightly']) }} select * from {{ ref('stg_orders') }}"),
+        (
+            "models/orders.sql",
+            "{{ config(materialized='table', tags=['nightly']) }} select * from {{ ref('stg_orders') }}",
+        ),
         ("seeds/countries.csv", "code\nBR\n"),
         ("tests/no_orders_lost.sql", "select * from {{ ref('orders') }} where false"),
         (
@@ -54,7 +57,21 @@ fn names_and_paths() {
 #[test]
 fn json_has_dbts_keys_and_spacing() {
     let project = project();
-    let keys = lines(&project, &["--output", "json", "--output-keys", "name", "tags", "config.materialized", "-s", "tag:nightly", "--resource-type", "model"]);
+    let keys = lines(
+        &project,
+        &[
+            "--output",
+            "json",
+            "--output-keys",
+            "name",
+            "tags",
+            "config.materialized",
+            "-s",
+            "tag:nightly",
+            "--resource-type",
+            "model",
+        ],
+    );
     assert_eq!(keys, [r#"{"name": "orders", "tags": ["nightly"], "config.materialized": "table"}"#]);
     let whole = lines(&project, &["--output", "json", "-s", "stg_orders"]);
     let node: serde_json::Value = serde_json::from_str(&whole[0]).unwrap();
@@ -62,7 +79,17 @@ fn json_has_dbts_keys_and_spacing() {
     keys.sort();
     assert_eq!(
         keys,
-        ["alias", "config", "depends_on", "name", "original_file_path", "package_name", "resource_type", "tags", "unique_id"]
+        [
+            "alias",
+            "config",
+            "depends_on",
+            "name",
+            "original_file_path",
+            "package_name",
+            "resource_type",
+            "tags",
+            "unique_id"
+        ]
     );
     assert_eq!(node["depends_on"]["nodes"][0], "source.shop.raw.orders");
 }
@@ -71,6 +98,10 @@ fn json_has_dbts_keys_and_spacing() {
 fn nothing_selected_is_a_warning() {
     let call = project().kpi(&["ls", "-s", "nowhere"]).expect(0);
     assert_eq!(call.stdout, "");
-    assert!(call.stderr.contains("The selection criterion 'nowhere' does not match any enabled nodes"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("The selection criterion 'nowhere' does not match any enabled nodes"),
+        "{}",
+        call.stderr
+    );
     assert!(call.stderr.contains("No nodes selected!"));
 }

@@ -9,7 +9,10 @@ fn project() -> Project {
             "models/orders.sql",
             "select 1 as id, 'placed' as status, 1234.5::decimal(10,2) as amount union all select 2, null, 0.25",
         ),
-        ("models/schema.yml", "models:\n  - name: orders\n    columns: [{name: status, data_tests: [not_null]}]\n"),
+        (
+            "models/schema.yml",
+            "models:\n  - name: orders\n    columns: [{name: status, data_tests: [not_null]}]\n",
+        ),
     ])
 }
 
@@ -34,7 +37,9 @@ fn rows_as_json() {
     // The model is not built: a query needs it in the database.
     assert_eq!(call.code, 2, "{}", call.text());
     project.kpi(&["run"]).expect(0);
-    let call = project.kpi(&["show", "--inline", "select * from {{ ref('orders') }} order by id", "--output", "json"]).expect(0);
+    let call = project
+        .kpi(&["show", "--inline", "select * from {{ ref('orders') }} order by id", "--output", "json"])
+        .expect(0);
     assert_snapshot!(call.stdout, @r#"
     {
       "show": [
@@ -64,10 +69,8 @@ fn the_failing_rows_of_a_test_can_be_seen() {
 
 #[test]
 fn compiled_sql_of_one_model() {
-    let project = Project::new(&[
-        ("models/a.sql", "select 1 as id"),
-        ("models/b.sql", "select * from {{ ref('a') }}"),
-    ]);
+    let project =
+        Project::new(&[("models/a.sql", "select 1 as id"), ("models/b.sql", "select * from {{ ref('a') }}")]);
     assert_snapshot!(project.kpi(&["compile", "-s", "b"]).expect(0).stdout, @r#"
     Compiled node 'b' is:
     select * from "shop"."main"."a"
@@ -84,7 +87,10 @@ fn compiled_sql_of_one_model() {
     "shop"."main"."a" as x
     "#);
     assert_eq!(project.kpi(&["compile"]).expect(0).stdout, "");
-    assert_eq!(project.read("target/compiled/shop/models/b.sql").trim(), "select * from \"shop\".\"main\".\"a\"");
+    assert_eq!(
+        project.read("target/compiled/shop/models/b.sql").trim(),
+        "select * from \"shop\".\"main\".\"a\""
+    );
 }
 
 #[test]
