@@ -5,7 +5,8 @@ use crate::context::Shared;
 use indexmap::IndexMap;
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use kpi_jinja::{
-    Block, BlockKind, Context, Environment, Interp, MacroTable, Template, UndefinedMode, Value, extract_blocks,
+    Block, BlockKind, Context, Environment, Interp, MacroTable, Template, UndefinedMode, Value,
+    extract_blocks,
 };
 use kpi_project::FileKind;
 use rayon::prelude::*;
@@ -131,7 +132,9 @@ fn rendered(file: &Arc<SourceFile>, block: &Block) -> Result<Arc<str>, Diagnosti
     Template::parse(file, &block.contents, block.contents_line)
         .and_then(|template| interp.render(&template))
         .map(Into::into)
-        .map_err(|error| error.to_diagnostic("Compilation Error", Some(&format!("doc {} ({})", block.name, file.name))))
+        .map_err(|error| {
+            error.to_diagnostic("Compilation Error", Some(&format!("doc {} ({})", block.name, file.name)))
+        })
 }
 
 fn duplicate(first: Option<&Doc>, second: &Doc, first_place: Span, second_place: Span) -> Diagnostic {

@@ -344,12 +344,18 @@ impl Parser {
         }
         params.insert("metrics".into(), listed);
         params.insert("conversion_type_params".into(), conversion);
+        let is_cumulative = entry.fields.get("type").and_then(Json::as_str) == Some("cumulative");
         let cumulative = match given.get("cumulative_type_params") {
-            Some(given @ Json::Object(_)) => over(
-                &json!({"window": null, "grain_to_date": null, "period_agg": "first", "metric": null}),
-                given,
-            ),
-            _ => Json::Null,
+            None | Some(Json::Null) if !is_cumulative => Json::Null,
+            given => {
+                let fields =
+                    json!({"window": null, "grain_to_date": null, "period_agg": "first", "metric": null});
+                let mut params = over(&fields, given.unwrap_or(&Json::Null));
+                if let Some(length) = params.get_mut("window") {
+                    *length = window(length.take());
+                }
+                params
+            }
         };
         params.insert("cumulative_type_params".into(), cumulative);
         params.insert("metric_aggregation_params".into(), Json::Null);
