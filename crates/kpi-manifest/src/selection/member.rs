@@ -41,7 +41,8 @@ pub(super) fn members<'a>(manifest: &'a Manifest, graph: &Graph) -> Vec<Option<M
     for (id, source) in &manifest.sources {
         put(id, Member::Source(source));
     }
-    for node in &manifest.nodes {
+    // A test of a disabled model stays in the manifest, but nothing selects it.
+    for node in manifest.nodes.iter().filter(|node| node.config.enabled()) {
         put(&node.unique_id, Member::Node(node));
     }
     members
