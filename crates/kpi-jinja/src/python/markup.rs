@@ -96,7 +96,7 @@ impl Object for Markup {
                 return Ok(Some(markup(parts.join(&*self.0))));
             }
             "format" => {
-                args.positional = args.positional.iter().map(|v| escaped_operand(v)).collect();
+                args.positional = args.positional.iter().map(escaped_operand).collect();
                 args.keyword = args.keyword.into_iter().map(|(k, v)| (k, escaped_operand(&v))).collect();
                 return Ok(Some(markup(format::format(interp, &self.0, args)?)));
             }
@@ -104,7 +104,7 @@ impl Object for Markup {
                 args.positional = args
                     .positional
                     .into_iter()
-                    .map(|v| Value::from(text(&v).map_or_else(|| v.clone(), |_| escape(&v).into())))
+                    .map(|v| text(&v).map_or_else(|| v.clone(), |_| escape(&v).into()))
                     .collect();
             }
             _ => {}

@@ -490,7 +490,7 @@ mod tests {
         assert_eq!(casefold("ßΣΣΜ"), "ssσσμ");
         assert_eq!(swap_case("aBc"), "AbC");
         assert!(is_lower("a1") && !is_lower("1") && is_upper("A1") && !is_upper("Aa"));
-        assert!(is_title_cased("Ab C1d") == false && is_title_cased("Ab C"));
+        assert!(!is_title_cased("Ab C1d") && is_title_cased("Ab C"));
     }
 
     #[test]

@@ -152,7 +152,7 @@ pub(super) fn xmlattr(_: &mut Interp, value: Value, args: Args) -> Result<Value>
             continue;
         }
         let key = key.value().to_str();
-        if key.contains(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' | '/' | '>' | '=')) {
+        if key.contains([' ', '\t', '\n', '\r', '\x0b', '\x0c', '/', '>', '=']) {
             return Err(Error::value_error(format!(
                 "Invalid character in attribute name: {}",
                 crate::python::text::repr_str(&key)

@@ -62,7 +62,7 @@ pub(crate) fn parse_int(text: &str, base: u32) -> Option<BigInt> {
         16 => (16, prefixed("0x").unwrap_or(&lower)),
         8 => (8, prefixed("0o").unwrap_or(&lower)),
         2 => (2, prefixed("0b").unwrap_or(&lower)),
-        2..=36 => (base, lower.as_str()),
+        3..=36 => (base, lower.as_str()),
         _ => return None,
     };
     if digits.is_empty() || digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {

@@ -70,7 +70,7 @@ pub(super) fn sort(interp: &mut Interp, value: Value, args: Args) -> Result<Valu
 pub(super) fn unique(interp: &mut Interp, value: Value, args: Args) -> Result<Value> {
     let [case_sensitive, attribute] = args.bind("unique", ["case_sensitive?", "attribute?"])?;
     let path = Path::new(attribute.as_ref()).ignoring_case(!truth(case_sensitive.as_ref()));
-    let mut seen = rustc_hash::FxHashSet::default();
+    let mut seen = indexmap::IndexSet::<Key, rustc_hash::FxBuildHasher>::default();
     let mut out = Vec::new();
     for item in collect(interp, &value)? {
         if seen.insert(Key::new(path.get(interp, &item)?)?) {

@@ -1,14 +1,19 @@
 //! `pprint`: containers over several lines once they are too wide.
 
 use super::no_arguments;
-use crate::python::text;
+use crate::python::{methods, text};
 use crate::{Args, Interp, Result, Value};
+use std::cmp::Ordering;
+use std::sync::Arc;
 
 const WIDTH: usize = 80;
 const DEPTH: usize = 200;
 
 pub(super) fn pprint(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
     no_arguments("pprint", args)?;
+    if is_endless(&value, &mut Vec::new()) {
+        return Ok(value.repr().into());
+    }
     let mut out = String::new();
     write(&value, &mut out, 0, 0, 0);
     Ok(out.into())
@@ -35,14 +40,37 @@ fn flat(value: &Value, depth: usize) -> String {
     }
 }
 
+fn before(a: &Value, b: &Value) -> bool {
+    match a.compare(b, "<") {
+        Ok(order) => order == Some(Ordering::Less),
+        Err(_) => a.type_name() < b.type_name(),
+    }
+}
+
+/// Whether a value contains itself: it cannot be laid out then.
+fn is_endless(value: &Value, open: &mut Vec<*const ()>) -> bool {
+    let (id, items): (*const (), Vec<Value>) = match value {
+        Value::List(list) => (Arc::as_ptr(&list.0).cast(), list.snapshot()),
+        Value::Dict(dict) => (Arc::as_ptr(&dict.0).cast(), dict.values()),
+        Value::Tuple(items) => (Arc::as_ptr(items).cast(), items.to_vec()),
+        _ => return false,
+    };
+    if open.len() > DEPTH || open.contains(&id) {
+        return true;
+    }
+    open.push(id);
+    let endless = items.iter().any(|item| is_endless(item, open));
+    open.pop();
+    endless
+}
+
 fn sorted_entries(value: &Value) -> Vec<(Value, Value)> {
     let Value::Dict(dict) = value else { return Vec::new() };
     let mut entries: Vec<(Value, Value)> =
         dict.snapshot().into_iter().map(|(k, v)| (k.value().clone(), v)).collect();
-    entries.sort_by(|(a, _), (b, _)| {
-        // Keys of different types are ordered by the names of their types.
-        a.sort_order(b).unwrap_or_else(|_| a.type_name().cmp(b.type_name()))
-    });
+    // Keys of different types are ordered by the names of their types.
+    let sorted = methods::merge_sort(&mut entries, &mut |(a, _), (b, _)| Ok(before(b, a)));
+    debug_assert!(sorted.is_ok());
     entries
 }
 
@@ -61,7 +89,8 @@ fn write(value: &Value, out: &mut String, indent: usize, allowance: usize, depth
         }
         Value::Set(set) if !set.is_empty() => {
             let mut members = set.snapshot();
-            members.sort_by(|a, b| a.sort_order(b).unwrap_or(std::cmp::Ordering::Equal));
+            let sorted = methods::merge_sort(&mut members, &mut |a, b| Ok(before(b, a)));
+            debug_assert!(sorted.is_ok());
             items(&members, out, indent, allowance, depth, ("{", "}"));
         }
         Value::Dict(_) => {

@@ -326,7 +326,7 @@ mod tests {
             ("%s-%s", t(vec![s("a"), Value::Int(2)]), "a-2"),
             ("%d", Value::Float(3.9), "3"),
             ("%s", Value::list([Value::Int(1)]), "[1]"),
-            ("%.2f", Value::Float(3.14159), "3.14"),
+            ("%.2f", Value::Float(2.71459), "2.71"),
             ("%05.1f", Value::Float(2.25), "002.2"),
             ("%e", Value::Float(12345.678), "1.234568e+04"),
             ("%g", Value::Float(0.00001), "1e-05"),

@@ -4,6 +4,7 @@ use super::index_error;
 use crate::python::arguments::{clipped, index, index_or, none, one, positional};
 use crate::python::iteration;
 use crate::{Args, Error, Interp, List, Result, Value};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Names of `list`.
@@ -118,21 +119,44 @@ pub(crate) fn sort(items: &mut Vec<Value>, reverse: bool) -> Result<()> {
     outcome
 }
 
-/// Sorts (key, item) pairs by key.
-pub(crate) fn sort_by_key(items: &mut [(Value, Value)], reverse: bool) -> Result<()> {
-    let mut failure = None;
-    // A comparison that fails leaves no order; the error is what counts then.
-    items.sort_by(|(a, _), (b, _)| {
-        if failure.is_some() {
-            return std::cmp::Ordering::Equal;
-        }
-        let order = if reverse { b.sort_order(a) } else { a.sort_order(b) };
-        order.unwrap_or_else(|e| {
-            failure = Some(e);
-            std::cmp::Ordering::Equal
-        })
-    });
-    failure.map_or(Ok(()), Err)
+/// Sorts (key, item) pairs by key. Python's order need not be total (NaN, sets), which the standard library's sorts
+/// may answer with a panic: this one merges, whatever the answers are.
+pub(crate) fn sort_by_key(items: &mut Vec<(Value, Value)>, reverse: bool) -> Result<()> {
+    merge_sort(items, &mut |a, b| {
+        let order = if reverse { a.0.compare(&b.0, "<")? } else { b.0.compare(&a.0, "<")? };
+        Ok(order == Some(Ordering::Less))
+    })
+}
+
+/// Sorts stably; `before` says whether the second belongs before the first.
+pub(crate) fn merge_sort<T>(
+    items: &mut Vec<T>,
+    before: &mut dyn FnMut(&T, &T) -> Result<bool>,
+) -> Result<()> {
+    if items.len() < 2 {
+        return Ok(());
+    }
+    let mut right = items.split_off(items.len() / 2);
+    merge_sort(items, before)?;
+    merge_sort(&mut right, before)?;
+    // Already in order, as often happens.
+    if let (Some(last), Some(first)) = (items.last(), right.first())
+        && !before(last, first)?
+    {
+        items.append(&mut right);
+        return Ok(());
+    }
+    let mut merged = Vec::with_capacity(items.len() + right.len());
+    let mut left = items.drain(..).peekable();
+    let mut right = right.into_iter().peekable();
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if before(a, b)? { right.next() } else { left.next() };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    *items = merged;
+    Ok(())
 }
 
 fn position(at: i64, length: usize) -> i64 {

@@ -11,7 +11,7 @@ mod str;
 
 pub(crate) use dict::update as update_dict;
 pub use dict::{DictView, ViewKind};
-pub(crate) use list::sort_by_key;
+pub(crate) use list::{merge_sort, sort_by_key};
 pub(crate) use split::split_blanks;
 pub(crate) use str::{center, replace_text};
 

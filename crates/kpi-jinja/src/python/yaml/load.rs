@@ -159,8 +159,7 @@ impl Builder {
     fn check(&self, tag: Option<&Tag>, known: &[&str]) -> Result<()> {
         match tag {
             Some(tag)
-                if !(tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str()))
-                    && !plain_tag(tag) =>
+                if !(plain_tag(tag) || tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str())) =>
             {
                 Err(self.error(&format!(
                     "could not determine a constructor for the tag '{}{}'",

@@ -109,7 +109,7 @@ impl Class {
                 match zone(tz.as_ref())? {
                     None => made(Local::now().naive_local(), None),
                     Some(zone) => {
-                        let (naive, zone) = zone.from_utc(Utc::now().naive_utc())?;
+                        let (naive, zone) = zone.local_of_utc(Utc::now().naive_utc())?;
                         made(naive, Some(zone))
                     }
                 }
@@ -119,11 +119,11 @@ impl Class {
                 let utc = from_timestamp(&stamp.unwrap_or(Value::None))?;
                 match zone(tz.as_ref())? {
                     None => {
-                        let (naive, _) = local_zone(&utc).from_utc(utc)?;
+                        let (naive, _) = local_zone(&utc).local_of_utc(utc)?;
                         made(naive, None)
                     }
                     Some(zone) => {
-                        let (naive, zone) = zone.from_utc(utc)?;
+                        let (naive, zone) = zone.local_of_utc(utc)?;
                         made(naive, Some(zone))
                     }
                 }

@@ -158,7 +158,7 @@ impl Object for DateTime {
                 let offset = self.zone.as_ref().map_or_else(|| local_seconds(&self.naive), Zone::seconds);
                 let utc = from_micros(micros(&self.naive) - i128::from(offset) * 1_000_000)?;
                 let target = zone(tz.as_ref())?.unwrap_or_else(|| local_zone(&utc));
-                let (naive, zone) = target.from_utc(utc)?;
+                let (naive, zone) = target.local_of_utc(utc)?;
                 Value::object(DateTime { naive, zone: Some(zone), fold: false })
             }
             "utcoffset" => {

@@ -116,7 +116,7 @@ impl Zone {
     }
 
     /// The local time of a moment, and the zone with the offset in force then.
-    pub(super) fn from_utc(&self, utc: NaiveDateTime) -> Result<(NaiveDateTime, Zone)> {
+    pub(super) fn local_of_utc(&self, utc: NaiveDateTime) -> Result<(NaiveDateTime, Zone)> {
         let zone = match self {
             Self::Region { region, .. } => {
                 let offset = region.offset_from_utc_datetime(&within_tables(utc));
@@ -229,12 +229,12 @@ impl Object for Zone {
                     return Err(Error::value_error("Naive time - no tzinfo set"));
                 };
                 let utc = from_micros(micros(&naive) - i128::from(zone.seconds()) * 1_000_000)?;
-                let (naive, zone) = self.from_utc(utc)?;
+                let (naive, zone) = self.local_of_utc(utc)?;
                 made(naive, zone)
             }
             "fromutc" => {
                 let (naive, _) = moment(name, Some(&crate::python::arguments::one(name, args)?))?;
-                let (naive, zone) = self.from_utc(naive)?;
+                let (naive, zone) = self.local_of_utc(naive)?;
                 made(naive, zone)
             }
             "utcoffset" | "tzname" | "dst" => {

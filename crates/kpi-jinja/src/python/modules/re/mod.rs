@@ -13,8 +13,11 @@ use pattern::Pattern;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock};
 
+/// Patterns by text and flags.
+type Cache = FxHashMap<(Arc<str>, i64), Arc<Pattern>>;
+
 /// Patterns that were compiled lately, as Python's module keeps them.
-static CACHE: LazyLock<Mutex<FxHashMap<(Arc<str>, i64), Arc<Pattern>>>> = LazyLock::new(Mutex::default);
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 const CACHED: usize = 512;
 
 /// The flags, with the values that Python gives them.
