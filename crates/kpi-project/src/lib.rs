@@ -3,6 +3,9 @@
 //! Nothing here knows what a node is: this crate turns a folder into a [`Project`] of [`Package`]s with their files and
 //! typed [`PropertyFile`]s, each value with the place it came from.
 
+// An error ends the command: its size is on no hot path.
+#![allow(clippy::result_large_err)]
+
 mod inventory;
 mod load;
 mod packages;
@@ -23,4 +26,5 @@ pub use properties::{
     ColumnProperties, ExposureProperties, GroupProperties, MacroProperties, NodeProperties, PropertyFile,
     SourceProperties, SourceTableProperties, TestEntry, VersionProperties, locate,
 };
+pub use render::EnvLookup;
 pub use version::EMULATED_DBT_VERSION;

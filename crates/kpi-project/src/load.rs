@@ -31,7 +31,7 @@ pub struct LoadOptions {
     /// `--threads`
     pub threads: Option<usize>,
     /// Reads an environment variable.
-    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub env: EnvLookup,
     /// Whether the target must be known: `clean` and the like do without.
     pub need_profile: bool,
     /// Whether `require-dbt-version` must hold: not with `--no-version-check`.

@@ -11,7 +11,8 @@ use kpi_diagnostics::{Diagnostic, SourceFile};
 use kpi_jinja::{Environment, ErrorKind, Interp, Template};
 use std::sync::Arc;
 
-pub(crate) use context::{EnvLookup, EnvRead, Names, Scope, hide_secrets};
+pub use context::EnvLookup;
+pub(crate) use context::{EnvRead, Names, Scope, hide_secrets};
 pub(crate) use policy::{Policy, Section, Step};
 
 /// Renders trees with the names of one scope.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Reads an environment variable.
-pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Names of environment variables that hold secrets begin with one of these.
 const SECRET_PREFIXES: [&str; 2] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET"];

@@ -1,9 +1,7 @@
 //! What is said of projects that are wrong: each mistake has its place and a hint.
 
-mod support;
-
+use crate::support::{PROFILES, PROJECT, dbt_project, failure, folder, options, write};
 use kpi_project::LoadOptions;
-use support::{PROFILES, PROJECT, dbt_project, failure, folder, options, write};
 
 /// Files that replace those of a plain project, and what the message must hold.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);

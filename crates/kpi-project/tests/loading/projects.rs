@@ -1,10 +1,8 @@
 //! What is read of projects that are right.
 
-mod support;
-
+use crate::support::{PROFILES, PROJECT, dbt_project, folder, load, load_with, options, write};
 use kpi_project::{FileKind, LoadOptions, Project};
 use serde_json::json;
-use support::{PROFILES, PROJECT, dbt_project, folder, load, load_with, options, write};
 
 #[test]
 fn a_plain_project_gets_dbts_defaults() {

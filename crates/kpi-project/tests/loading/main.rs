@@ -1,0 +1,5 @@
+//! Loads projects from disk.
+
+mod mistakes;
+mod projects;
+mod support;
