@@ -1,6 +1,7 @@
 //! From text to lowered code: lexer, parser, resolution of names.
 
 pub(crate) mod ast;
+mod definitions;
 mod expressions;
 pub(crate) mod lexer;
 mod parser;
