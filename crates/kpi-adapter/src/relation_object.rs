@@ -121,10 +121,8 @@ impl Relation {
                         self.extra_mut().event_time = filter;
                     }
                 }
-                "require_alias" => {
-                    if value.is_true() || self.extra.is_some() {
-                        self.extra_mut().alias_subqueries = value.is_true();
-                    }
+                "require_alias" if value.is_true() || self.extra.is_some() => {
+                    self.extra_mut().alias_subqueries = value.is_true();
                 }
                 _ => {}
             }

@@ -4,6 +4,9 @@
 //! Text, the first that every value fits; a column with a type in `column_types` is text here and has that type in the
 //! database. The rows go from the file into the database without passing through templates.
 
+// A diagnostic is large and rare; a box would only stand in the way of those who show it.
+#![allow(clippy::result_large_err)]
+
 mod infer;
 mod scan;
 
