@@ -5,11 +5,6 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
 const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 
-/// The text of a moment.
-pub(crate) fn text(time: DateTime<Utc>) -> String {
-    time.format(FORMAT).to_string()
-}
-
 /// A moment of a text, with or without a zone.
 fn parse(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
@@ -64,7 +59,11 @@ mod tests {
         for written in
             ["2024-01-31T10:00:00.123456Z", "2024-01-31T10:00:00.123456", "2024-01-31T12:00:00.123456+02:00"]
         {
-            assert_eq!(parse(written).map(text).as_deref(), Some("2024-01-31T10:00:00.123456Z"), "{written}");
+            assert_eq!(
+                parse(written).map(|t| t.format(FORMAT).to_string()).as_deref(),
+                Some("2024-01-31T10:00:00.123456Z"),
+                "{written}"
+            );
         }
         assert_eq!(parse("yesterday"), None);
     }

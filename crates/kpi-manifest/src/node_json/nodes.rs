@@ -3,8 +3,10 @@
 use super::Entry;
 use super::fields::{Columns, ConfigEntry, Constraints, DependsOn, Docs, Fields, Refs};
 use crate::{Node, ResourceType, TestMetadata};
+use chrono::{Local, NaiveDate, NaiveDateTime};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Serialize for Entry<'_, Node> {
@@ -100,9 +102,26 @@ fn model<S: Serializer>(fields: &mut Fields<S>, node: &Node, nulls: bool) -> Res
     fields.put("constraints", &Constraints { constraints: &node.constraints, of_model: true, nulls })?;
     fields.json("version", node.version.as_ref())?;
     fields.json("latest_version", node.latest_version.as_ref())?;
-    fields.maybe("deprecation_date", node.deprecation_date.as_ref())?;
+    fields.maybe("deprecation_date", node.deprecation_date.as_deref().map(moment))?;
     fields.put("primary_key", &node.primary_key)?;
-    fields.json("time_spine", node.time_spine.as_ref())
+    match node.time_spine.as_ref().and_then(Json::as_object) {
+        Some(map) if !map.contains_key("custom_granularities") => {
+            let mut map = map.clone();
+            map.insert("custom_granularities".to_owned(), Json::Array(Vec::new()));
+            fields.put("time_spine", &map)
+        }
+        _ => fields.json("time_spine", node.time_spine.as_ref()),
+    }
+}
+
+/// A date as dbt writes it: with a time and a zone, which is the machine's own unless it is given.
+fn moment(text: &str) -> Cow<'_, str> {
+    let date = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0));
+    let naive = date.or_else(|| text.parse::<NaiveDateTime>().ok());
+    match naive.and_then(|naive| naive.and_local_timezone(Local).earliest()) {
+        Some(time) => Cow::Owned(time.format("%Y-%m-%dT%H:%M:%S%:z").to_string()),
+        None => Cow::Borrowed(text),
+    }
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ use super::fields::{Columns, ConfigEntry, DependsOn, Docs, Fields, Refs};
 use crate::{Config, Doc, Exposure, Group, ManifestMacro, ResourceType, SourceTable};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
+use std::sync::Arc;
 
 impl Serialize for Entry<'_, SourceTable> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -150,7 +151,10 @@ impl Serialize for Entry<'_, ManifestMacro> {
         let arguments: Vec<_> = item.arguments.iter().map(|argument| Argument { argument, nulls }).collect();
         fields.put("arguments", &arguments)?;
         fields.put("created_at", &item.created_at)?;
-        fields.maybe("supported_languages", definition.supported_languages.as_ref())?;
+        // The published schema knows these two languages only.
+        let known = |language: &&Arc<str>| matches!(&***language, "sql" | "python");
+        let languages = definition.supported_languages.as_ref().map(|list| list.iter().filter(known));
+        fields.maybe("supported_languages", languages.map(|list| list.collect::<Vec<_>>()))?;
         fields.end()
     }
 }
