@@ -168,15 +168,29 @@ impl Error {
             return known;
         }
         let mut message = data.message.clone();
-        let first = data.frames.iter().find_map(|frame| frame.span.clone());
+        let frames = match data.kind {
+            ErrorKind::Database => own_frames(&data.frames),
+            _ => &data.frames,
+        };
+        let first = frames.iter().find_map(|frame| frame.span.clone());
         if data.kind == ErrorKind::Syntax
             && let Some(position) = first.as_ref().and_then(|span| span.position)
         {
             message.push_str(&format!("\n  line {}", position.line));
         }
-        if data.frames.len() > 1 {
+        if frames.len() > 1 {
             message.push('\n');
-            for (level, frame) in data.frames.iter().enumerate() {
+            for (level, frame) in frames.iter().enumerate() {
+                // A recursion of hundreds of calls is told by its ends.
+                if frames.len() > SHOWN_FRAMES
+                    && level >= SHOWN_FRAMES / 2
+                    && level < frames.len() - SHOWN_FRAMES / 2
+                {
+                    if level == SHOWN_FRAMES / 2 {
+                        message.push_str(&format!("\n> ... and {} calls more", frames.len() - SHOWN_FRAMES));
+                    }
+                    continue;
+                }
                 let name = match (&*frame.name, node) {
                     ("", Some(node)) => node.split(" (").next().unwrap_or(node),
                     ("", None) => "the template",
@@ -196,6 +210,24 @@ impl Error {
         diagnostic.node = node.map(Into::into);
         diagnostic
     }
+}
+
+/// At most so many levels of a call stack are shown.
+const SHOWN_FRAMES: usize = 10;
+
+/// Folders of the built-in macros.
+const BUILT_IN: [&str; 3] = ["dbt/macros/", "dbt_duckdb/macros/", "dbt_snowflake/macros/"];
+
+/// The call stack of a statement that the database refused, from the user's own code on: which built-in macro sent the
+/// statement says nothing about what is wrong with it.
+fn own_frames(frames: &[Frame]) -> &[Frame] {
+    let own = frames.iter().position(|frame| {
+        frame
+            .span
+            .as_ref()
+            .is_none_or(|span| !BUILT_IN.iter().any(|folder| span.file.name.starts_with(folder)))
+    });
+    own.and_then(|start| frames.get(start..)).unwrap_or_default()
 }
 
 impl std::fmt::Display for Error {
