@@ -3,6 +3,7 @@
 //! YAML is what PyYAML's `safe_load` makes of it: YAML 1.1 with `yes`/`on`, octal `017`, sexagesimal `1:30`, dates and
 //! merge keys. Every [`Node`] knows its line and column, so that any later message can point at the entry it is about.
 
+mod faults;
 mod lenient;
 mod load;
 mod scalar;

@@ -30,17 +30,66 @@ pub(super) fn repair(text: &str, error: &ScanError, shifts: &mut Shifts) -> Opti
 /// How far a line of a flow list or mapping is moved: further than anything is indented that people write.
 const FAR: u32 = 200;
 
-/// Lines of a flow list or mapping may begin anywhere.
+/// Lines of a flow list or mapping may begin anywhere: this one and those up to its bracket's end are moved.
 fn indent_line(text: &str, offset: usize, line: usize, shifts: &mut Shifts) -> Option<String> {
     let start = text.get(..offset)?.rfind('\n').map_or(0, |i| i + 1);
-    let shift = shifts.entry(u32::try_from(line).ok()?).or_default();
-    // Moved already: something else is wrong.
-    if *shift >= FAR {
-        return None;
-    }
-    *shift += FAR;
     let (before, after) = text.split_at_checked(start)?;
-    Some(format!("{before}{}{after}", " ".repeat(FAR as usize)))
+    let count = lines_of_flow(after);
+    let mut out = String::with_capacity(text.len() + count * (FAR as usize + 1));
+    out.push_str(before);
+    for (i, part) in after.split_inclusive('\n').enumerate() {
+        if i < count {
+            let shift = shifts.entry(u32::try_from(line + i).ok()?).or_default();
+            if i == 0 && *shift >= FAR {
+                // Moved already: something else is wrong.
+                return None;
+            }
+            if *shift < FAR {
+                *shift += FAR;
+                out.extend(std::iter::repeat_n(' ', FAR as usize));
+            }
+        }
+        out.push_str(part);
+    }
+    Some(out)
+}
+
+/// How many lines a text that begins inside brackets goes on before they close; 1 when that cannot be told.
+fn lines_of_flow(text: &str) -> usize {
+    let mut depth = 0usize;
+    let mut lines = 1usize;
+    let mut before = ' ';
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\n' {
+            lines += 1;
+        }
+        match (quote, c) {
+            (Some('"'), '\\') => {
+                chars.next();
+            }
+            (Some('\''), '\'') if chars.peek() == Some(&'\'') => {
+                chars.next();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') if before.is_whitespace() || matches!(before, '[' | '{' | ',' | ':') => {
+                quote = Some(c)
+            }
+            (None, '#') if before.is_whitespace() => {
+                while chars.peek().is_some_and(|c| *c != '\n') {
+                    chars.next();
+                }
+            }
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') if depth == 0 => return lines,
+            (None, ']' | '}') => depth -= 1,
+            (None, _) => {}
+        }
+        before = c;
+    }
+    1
 }
 
 /// The byte offset of a 1-based line and a 0-based column.
@@ -135,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn long_lists_at_the_margin_are_read_at_once() {
+        let text = format!("m:\n  a: [\n{}]\n", "x,\n".repeat(20_000));
+        let root = parse(&SourceFile::new("a.yml", text)).unwrap().unwrap();
+        assert_eq!(root.find(["m", "a"]).unwrap().as_list().unwrap().len(), 20_000);
+    }
+
+    #[test]
     fn what_pyyaml_accepts_is_accepted() {
         for (text, json) in [
             ("a: \"x\ny\n\n  z\"\nb: 1\n", r#"{"a":"x y\nz","b":1}"#),
@@ -145,6 +201,10 @@ mod tests {
             (
                 "m:\n  a: [\n    x, {k: v,\n  l: w}\n  ]\n  b: 1\n",
                 r#"{"m":{"a":["x",{"k":"v","l":"w"}],"b":1}}"#,
+            ),
+            (
+                "m:\n  a: [x, # ]\n'y]',\n{z:\n1},\n[w\n]]\n  b: 1\n",
+                r#"{"m":{"a":["x","y]",{"z":1},["w"]],"b":1}}"#,
             ),
             ("m:\n  a: [x,\ny\n]\n", r#"{"m":{"a":["x","y"]}}"#),
             ("a: |\n  x\n\n", r#"{"a":"x"}"#),
