@@ -20,6 +20,9 @@ pub(super) struct Resolved {
 
 /// What the project file says of a folder.
 struct Folder<'p> {
+    /// Merged, not finished: what its nodes add comes on top.
+    merged: Result<Map<String, Json>, String>,
+    /// Finished, for nodes that add nothing.
     rendered: Result<Arc<Map<String, Json>>, String>,
     unrendered: Arc<Map<String, Json>>,
     /// Subtrees that may hold configs of single nodes.
@@ -109,12 +112,14 @@ impl<'p> ConfigTrees<'p> {
         for level in rendered_levels {
             outcome = outcome.and_then(|()| update(resource_type, &mut map, settings(level)));
         }
-        let rendered = outcome.and_then(|()| finish(resource_type, map)).map(Arc::new);
+        let merged = outcome.map(|()| map);
+        let rendered = merged.clone().and_then(|map| finish(resource_type, map)).map(Arc::new);
         let mut unrendered = Map::new();
         for level in unrendered_levels {
             set_plain(&mut unrendered, settings(level));
         }
-        let folder = Arc::new(Folder { rendered, unrendered: Arc::new(unrendered), below, unrendered_below });
+        let folder =
+            Arc::new(Folder { merged, rendered, unrendered: Arc::new(unrendered), below, unrendered_below });
         self.folders.write().insert(key, folder.clone());
         folder
     }
@@ -139,14 +144,13 @@ impl<'p> ConfigTrees<'p> {
         let root_config = root.filter(|root| &*root.name != package).map(|root| &root.config);
         let root_tree = root_config.and_then(|config| tree(config, resource_type, true));
         let patch = patch.filter(|patch| !patch.is_empty());
-        let base = folder.rendered.clone()?;
         if level.is_none() && patch.is_none() && call.is_empty() && root_tree.is_none() {
             return Ok(Resolved {
-                config: Config { resource_type, set: base },
+                config: Config { resource_type, set: folder.rendered.clone()? },
                 unrendered: folder.unrendered.clone(),
             });
         }
-        let mut map = (*base).clone();
+        let mut map = folder.merged.clone()?;
         if let Some(level) = level {
             update(resource_type, &mut map, settings(level))?;
         }

@@ -10,6 +10,7 @@ use kpi_jinja::{Args, BlockKind, Error, ErrorKind, Interp, Template, extract_blo
 use kpi_project::{FileKind, InventoryFile, NodeProperties, Package, PropertyFile};
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// A node as its file has it, before property files and names.
@@ -216,6 +217,10 @@ impl Parser {
         let project_file = package.config.file.clone();
         let file_name = if package.config.native { "kpi.toml" } else { "dbt_project.yml" };
         node.original_file_path = format!("./{file_name}").into();
+        if let Some(file) = &project_file {
+            let digest = hex::encode(Sha256::digest(file.text.trim().as_bytes()));
+            node.checksum = Checksum { name: "sha256", checksum: digest.into() };
+        }
         node.fqn = fqn(&package.name, ["hooks"], &name);
         node.raw_code = sql.into();
         node.tags = vec![tag.into()];

@@ -35,6 +35,8 @@ pub(super) fn calls(text: &str) -> Captured {
     if !used.is_empty() {
         captured.config.insert("config_keys_used".into(), Json::Array(used));
         captured.config.insert("config_keys_defaults".into(), Json::Array(defaults));
+        captured.config.insert("meta_keys_used".into(), json!([]));
+        captured.config.insert("meta_keys_defaults".into(), json!([]));
     }
     captured
 }

@@ -105,16 +105,11 @@ impl Parser {
     ) -> Result<Vec<Found>, Vec<Diagnostic>> {
         let patched = over.map(|(_, _, over)| overridden(source, over));
         let source = patched.as_ref().unwrap_or(source);
-        let patch_path =
-            over.map(|(package, file, _)| Arc::from(format!("{}://{}", package.name, file.path)));
         let mut found = Vec::new();
         let mut errors = Vec::new();
         for table in &source.tables {
             match self.table(trees, package, file, source, table) {
-                Ok((mut parsed, tests)) => {
-                    parsed.patch_path = patch_path.clone();
-                    found.push((parsed, tests, table.span.clone()));
-                }
+                Ok((parsed, tests)) => found.push((parsed, tests, table.span.clone())),
                 Err(error) => errors.push(error),
             }
         }
@@ -175,8 +170,8 @@ impl Parser {
             identifier: table.identifier.as_deref().filter(|i| !i.is_empty()).unwrap_or(&table.name).into(),
             relation_name: "".into(),
             unrendered_config: (*resolved.unrendered).clone(),
-            unrendered_database: source.database.clone(),
-            unrendered_schema: source.schema.clone(),
+            unrendered_database: source.unrendered_database.clone(),
+            unrendered_schema: source.unrendered_schema.clone(),
             quote: quoting_over(self.source_quoting(), &quoting),
             external_location: None,
             columns: self.columns(&package.name, &unique_id, table.columns.iter())?,
