@@ -70,7 +70,7 @@ fn kind_of(tag: &str) -> Option<BlockKind> {
 /// # Errors
 /// A block that is not closed, or nested where none may be.
 pub fn extract_blocks(file: &Arc<SourceFile>, wanted: &[BlockKind]) -> Result<Vec<Block>> {
-    let mut scanner = Scanner { file, text: &file.text, pos: 0 };
+    let mut scanner = Scanner { file, text: &file.text, pos: 0, last_line: std::cell::Cell::new((0, 1)) };
     let mut blocks = Vec::new();
     let mut control: Vec<&str> = Vec::new();
     let mut current: Option<Tag> = None;
@@ -174,6 +174,8 @@ struct Scanner<'s> {
     file: &'s Arc<SourceFile>,
     text: &'s str,
     pos: usize,
+    /// The offset whose line was asked for last, and the line.
+    last_line: std::cell::Cell<(usize, u32)>,
 }
 
 impl<'s> Scanner<'s> {
@@ -185,8 +187,13 @@ impl<'s> Scanner<'s> {
         self.text.get(self.pos..).unwrap_or("")
     }
 
+    /// The 1-based line of an offset. Offsets mostly grow, so that it is counted on from the last one.
     fn line(&self, at: usize) -> u32 {
-        self.slice(0, at).bytes().filter(|b| *b == b'\n').count() as u32 + 1
+        let (known, line) = self.last_line.get();
+        let (known, line) = if known <= at { (known, line) } else { (0, 1) };
+        let line = line + self.slice(known, at).bytes().filter(|b| *b == b'\n').count() as u32;
+        self.last_line.set((at, line));
+        line
     }
 
     fn error(&self, message: String, at: usize) -> Error {
@@ -262,27 +269,28 @@ impl<'s> Scanner<'s> {
 
     /// Goes behind the end of a tag or expression; one inside of a string does not count.
     fn skip_to(&mut self, end: &str, open: usize) -> Result<()> {
+        let end = end.as_bytes();
+        let first = end.first().copied().unwrap_or(b'}');
         loop {
-            let rest = self.rest();
-            let close = rest.find(end);
-            let quote = rest.find(['\'', '"']);
-            match (close, quote) {
-                (Some(close), Some(quote)) if quote < close => self.skip_string(quote, open)?,
-                (Some(close), _) => {
-                    let strips = rest.get(..close).is_some_and(|text| text.ends_with('-'));
-                    self.pos += close + end.len();
-                    if strips && end == "%}" {
-                        self.pos += self.rest().len() - self.rest().trim_start_matches(is_space).len();
-                    }
-                    return Ok(());
-                }
-                (None, Some(quote)) => self.skip_string(quote, open)?,
-                (None, None) => {
-                    return Err(
-                        self.error(format!("Reached the end of the file, but '{end}' is missing"), open)
-                    );
-                }
+            let bytes = self.text.as_bytes().get(self.pos..).unwrap_or(b"");
+            let Some(at) = bytes.iter().position(|b| *b == first || *b == b'\'' || *b == b'"') else {
+                let end = String::from_utf8_lossy(end);
+                return Err(self.error(format!("Reached the end of the file, but '{end}' is missing"), open));
+            };
+            if bytes.get(at).copied() != Some(first) {
+                self.skip_string(at, open)?;
+                continue;
             }
+            let strips = first == b'%' && at > 0 && bytes.get(at - 1) == Some(&b'-');
+            if !bytes.get(at..).is_some_and(|rest| rest.starts_with(end)) {
+                self.pos += at + 1;
+                continue;
+            }
+            self.pos += at + end.len();
+            if strips {
+                self.pos += self.rest().len() - self.rest().trim_start_matches(is_space).len();
+            }
+            return Ok(());
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// How deep the tree of an expression may be. Python gives up at a similar depth.
 const MAX_DEPTH: u32 = 300;
 
-// Levels of precedence, loosest first; a level's operands are of the next one.
+// Levels of precedence, loosest first; a level's right operands are of the next one.
 const OR: u8 = 0;
 const AND: u8 = 1;
 const NOT: u8 = 2;
@@ -19,7 +19,6 @@ const SUM: u8 = 4;
 const CONCAT: u8 = 5;
 const PRODUCT: u8 = 6;
 const POWER: u8 = 7;
-const UNARY: u8 = 8;
 
 impl Parser<'_> {
     /// An expression with `x if y else z`.
@@ -63,59 +62,77 @@ impl Parser<'_> {
         Ok(then)
     }
 
-    fn level(&mut self, level: u8) -> Result<Expr> {
-        match level {
-            NOT => {
-                if self.is_name("not") {
-                    self.advance()?;
-                    let operand = self.nested(|p| p.level(NOT))?;
-                    self.wrap(self.depth)?;
-                    return Ok(Expr::Not(Box::new(operand)));
-                }
-                return self.level(COMPARE);
-            }
-            COMPARE => return self.comparison(),
-            CONCAT => return self.concatenation(),
-            UNARY => return self.unary(true),
-            _ => {}
-        }
-        let mut left = self.level(level + 1)?;
+    /// An expression of operators of this level or tighter ones.
+    fn level(&mut self, lowest: u8) -> Result<Expr> {
+        let mut left = if lowest <= NOT && self.is_name("not") {
+            self.advance()?;
+            let operand = self.nested(|p| p.level(NOT))?;
+            self.wrap(self.depth)?;
+            Expr::Not(Box::new(operand))
+        } else {
+            self.unary(true)?
+        };
         let mut depth = self.depth;
         loop {
             let pos = self.pos;
-            let operator = match (level, &self.token) {
-                (OR, Token::Name("or")) | (AND, Token::Name("and")) => None,
-                (SUM, Token::Op(Op::Add)) => Some(BinaryOp::Add),
-                (SUM, Token::Op(Op::Sub)) => Some(BinaryOp::Sub),
-                (PRODUCT, Token::Op(Op::Mul)) => Some(BinaryOp::Mul),
-                (PRODUCT, Token::Op(Op::Div)) => Some(BinaryOp::Div),
-                (PRODUCT, Token::Op(Op::FloorDiv)) => Some(BinaryOp::FloorDiv),
-                (PRODUCT, Token::Op(Op::Mod)) => Some(BinaryOp::Rem),
-                (POWER, Token::Op(Op::Pow)) => Some(BinaryOp::Pow),
+            let (level, operator) = match self.token {
+                Token::VarEnd | Token::BlockEnd => break,
+                Token::Op(op) => match op {
+                    Op::Add => (SUM, Some(BinaryOp::Add)),
+                    Op::Sub => (SUM, Some(BinaryOp::Sub)),
+                    Op::Mul => (PRODUCT, Some(BinaryOp::Mul)),
+                    Op::Div => (PRODUCT, Some(BinaryOp::Div)),
+                    Op::FloorDiv => (PRODUCT, Some(BinaryOp::FloorDiv)),
+                    Op::Mod => (PRODUCT, Some(BinaryOp::Rem)),
+                    Op::Pow => (POWER, Some(BinaryOp::Pow)),
+                    Op::Tilde => (CONCAT, None),
+                    Op::Eq | Op::Ne | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => (COMPARE, None),
+                    _ => break,
+                },
+                Token::Name(name) => match name {
+                    "or" => (OR, None),
+                    "and" => (AND, None),
+                    "in" | "not" => (COMPARE, None),
+                    _ => break,
+                },
                 _ => break,
             };
-            self.advance()?;
-            let right = self.level(level + 1)?;
-            self.wrap(depth.max(self.depth))?;
-            depth = self.depth;
-            let pair = Box::new((left, right));
-            left = match operator {
-                Some(operator) => Expr::Binary(operator, pair, pos),
-                None if level == OR => Expr::Or(pair),
-                None => Expr::And(pair),
+            if level < lowest {
+                break;
+            }
+            left = match level {
+                COMPARE => match self.comparison(left, depth)? {
+                    (left, true) => left,
+                    (left, false) => {
+                        self.depth = depth;
+                        return Ok(left);
+                    }
+                },
+                CONCAT => self.concatenation(left, depth)?,
+                _ => {
+                    self.advance()?;
+                    let right = self.level(level + 1)?;
+                    self.wrap(depth.max(self.depth))?;
+                    let pair = Box::new((left, right));
+                    match operator {
+                        Some(operator) => Expr::Binary(operator, pair, pos),
+                        None if level == OR => Expr::Or(pair),
+                        None => Expr::And(pair),
+                    }
+                }
             };
+            depth = self.depth;
         }
         self.depth = depth;
         Ok(left)
     }
 
-    fn comparison(&mut self) -> Result<Expr> {
-        let first = self.level(SUM)?;
-        let mut depth = self.depth;
+    /// `first < b <= c`: a chain is one expression. `false`: it was no comparison but a `not` that belongs elsewhere.
+    fn comparison(&mut self, first: Expr, depth: u32) -> Result<(Expr, bool)> {
+        let mut depth = depth;
         let pos = self.pos;
         let mut rest = Vec::new();
         loop {
-            let negated = self.is_name("not") && matches!(self.look()?, Token::Name("in"));
             let operator = match self.token {
                 Token::Op(Op::Eq) => CompareOp::Eq,
                 Token::Op(Op::Ne) => CompareOp::Ne,
@@ -124,31 +141,30 @@ impl Parser<'_> {
                 Token::Op(Op::Gt) => CompareOp::Gt,
                 Token::Op(Op::GtEq) => CompareOp::Ge,
                 Token::Name("in") => CompareOp::In,
-                Token::Name("not") if negated => CompareOp::NotIn,
+                Token::Name("not") => {
+                    if !matches!(self.look()?, Token::Name("in")) {
+                        break;
+                    }
+                    self.advance()?;
+                    CompareOp::NotIn
+                }
                 _ => break,
             };
-            if negated {
-                self.advance()?;
-            }
             self.advance()?;
             let operand = self.level(SUM)?;
             depth = depth.max(self.depth);
             rest.push((operator, operand));
         }
         if rest.is_empty() {
-            self.depth = depth;
-            return Ok(first);
+            return Ok((first, false));
         }
         self.wrap(depth)?;
-        Ok(Expr::Compare(Box::new(first), rest, pos))
+        Ok((Expr::Compare(Box::new(first), rest, pos), true))
     }
 
-    fn concatenation(&mut self) -> Result<Expr> {
-        let first = self.level(PRODUCT)?;
-        if !self.is_op(Op::Tilde) {
-            return Ok(first);
-        }
-        let mut depth = self.depth;
+    /// `first ~ b ~ c`
+    fn concatenation(&mut self, first: Expr, depth: u32) -> Result<Expr> {
+        let mut depth = depth;
         let mut parts = vec![first];
         while self.skip_op(Op::Tilde)? {
             parts.push(self.level(PRODUCT)?);
