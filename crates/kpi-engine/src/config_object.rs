@@ -28,6 +28,7 @@ impl ConfigObject {
     fn lookup(&self, source: &Source, name: &str) -> Option<Value> {
         let node = self.node()?;
         match source {
+            Source::Config if name == "snapshot_table_column_names" => Some(snapshot_columns(node)),
             Source::Config => node.config.get(name).map(|v| Value::from_json(&v)),
             Source::Meta => node.meta.get(name).map(Value::from_json),
         }
@@ -79,6 +80,15 @@ impl ConfigObject {
         let value = docs.get_item(interp, &Value::from(part))?;
         Ok(if value.is_undefined() { Value::Bool(false) } else { value })
     }
+}
+
+/// The names of a snapshot's own columns: those that the config renames, the others as they are.
+fn snapshot_columns(node: &Node) -> Value {
+    let renamed = node.config.get("snapshot_meta_column_names").unwrap_or_default();
+    Value::dict(
+        ["dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"]
+            .map(|name| (name, Value::from(renamed.get(name).and_then(|n| n.as_str()).unwrap_or(name)))),
+    )
 }
 
 impl Object for ConfigObject {

@@ -52,9 +52,11 @@ fn end_of_with(sql: &str) -> Option<usize> {
         }
         if c == b'\'' || c == b'"' || c == b'`' {
             let quote = c as char;
+            if found.is_some() {
+                return found;
+            }
             i += 1 + rest[1..].find(quote).map_or(rest.len() - 1, |n| n + 1);
-            found?;
-            return found;
+            continue;
         }
         match c {
             b'(' => depth += 1,

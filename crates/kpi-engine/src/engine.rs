@@ -122,6 +122,8 @@ pub struct Engine {
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
     pub(crate) selected: Mutex<Vec<Arc<str>>>,
     pub(crate) graph: OnceLock<Value>,
+    /// The project's query comment as a macro.
+    pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
 }
 
 impl Engine {
@@ -152,6 +154,7 @@ impl Engine {
             folders: Mutex::default(),
             selected: Mutex::default(),
             graph: OnceLock::new(),
+            comment_macro: OnceLock::new(),
         })
     }
 

@@ -68,7 +68,7 @@ impl Engine {
                 ));
                 continue;
             }
-            master.assign(node.unique_id.clone(), self.query_comment(Some(*id), master));
+            master.assign(node.unique_id.clone(), self.query_comment(Some(*id), master)?);
             let mut scope = NodeScope::new(self, Some(*id), node.package_name.clone(), master.clone());
             scope.extra = extra.clone();
             let scope = Arc::new(scope);

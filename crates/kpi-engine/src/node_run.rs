@@ -54,7 +54,15 @@ impl Engine {
         on_execute: impl FnOnce(),
     ) -> Outcome {
         let node = &self.manifest.nodes[id.0 as usize];
-        connection.assign(node.unique_id.clone(), self.query_comment(Some(id), connection));
+        match self.query_comment(Some(id), connection) {
+            Ok(comment) => connection.assign(node.unique_id.clone(), comment),
+            Err(error) => {
+                let mut outcome = Outcome::of(NodeStatus::Error);
+                outcome.message = Some(error.render());
+                outcome.error = Some(error);
+                return outcome;
+            }
+        }
         let scope = self.scope_for(id, connection.clone());
         let started = Utc::now();
         let compiled = match node.resource_type {

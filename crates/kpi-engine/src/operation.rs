@@ -43,7 +43,7 @@ impl Engine {
             });
         };
         let connection = self.connection("macro");
-        connection.assign(format!("macro_{name}"), self.query_comment(None, &connection));
+        connection.assign(format!("macro_{name}"), self.query_comment(None, &connection)?);
         let scope = self.bare_scope(&connection);
         let keyword = arguments.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from_json(v))).collect();
         let clock = Instant::now();

@@ -117,7 +117,7 @@ impl Engine {
                 cached.push(key);
             }
         }
-        master.assign("master", self.query_comment(None, master));
+        master.assign("master", self.query_comment(None, master)?);
         self.create_schemas(master, &required)?;
         if self.options.populate_cache {
             self.fill_cache(master, &cached)?;

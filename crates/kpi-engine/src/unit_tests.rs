@@ -113,8 +113,10 @@ impl Engine {
         connection: &Arc<NodeConnection>,
         on_execute: impl FnOnce(),
     ) -> Outcome {
-        let comment = self.query_comment_of(None, Some(&test.node), connection);
-        connection.assign(test.node.unique_id.clone(), comment);
+        match self.query_comment_of(None, Some(&test.node), connection) {
+            Ok(comment) => connection.assign(test.node.unique_id.clone(), comment),
+            Err(error) => return self.unit_test_error(error, None),
+        }
         let started = Utc::now();
         let compile_time = Some((started, Utc::now()));
         on_execute();

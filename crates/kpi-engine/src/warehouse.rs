@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::scope::NodeScope;
 use kpi_adapter::{NodeConnection, QueryComment, Relation};
 use kpi_diagnostics::{Diagnostic, SourceFile};
-use kpi_jinja::{Args, Template, Value};
+use kpi_jinja::{Args, MacroRef, MacroTable, Value};
 use kpi_manifest::{Node, NodeId};
 use rustc_hash::FxHashSet;
 use serde_json::{Value as Json, json};
@@ -67,48 +67,57 @@ impl Engine {
     }
 
     /// The comment that a node's statements carry.
+    ///
+    /// # Errors
+    /// The project's comment does not render, or would end the comment early.
     pub(crate) fn query_comment(
         self: &Arc<Self>,
         node: Option<NodeId>,
         connection: &Arc<NodeConnection>,
-    ) -> Option<QueryComment> {
+    ) -> Result<Option<QueryComment>, Diagnostic> {
         self.query_comment_of(node, None, connection)
     }
 
     /// As [`Engine::query_comment`], of a node that the manifest does not have (`own`).
+    ///
+    /// # Errors
+    /// The same.
     pub(crate) fn query_comment_of(
         self: &Arc<Self>,
         node: Option<NodeId>,
         own: Option<&Arc<Node>>,
         connection: &Arc<NodeConnection>,
-    ) -> Option<QueryComment> {
+    ) -> Result<Option<QueryComment>, Diagnostic> {
         let settings = self.project.packages.first().and_then(|p| p.config.query_comment.clone());
         let (text, append) = match settings {
             None => (None, false),
-            Some(Json::Null) => return None,
+            Some(Json::Null) => return Ok(None),
             Some(Json::String(text)) => (Some(text), false),
             Some(Json::Object(map)) => (
                 match map.get("comment") {
                     Some(Json::String(text)) => Some(text.clone()),
-                    Some(Json::Null) => return None,
+                    Some(Json::Null) => return Ok(None),
                     _ => None,
                 },
                 map.get("append").and_then(Json::as_bool).unwrap_or(false),
             ),
             Some(_) => (None, false),
         };
-        let text: Arc<str> = match text {
-            Some(text) if text.trim().is_empty() => return None,
-            Some(text) => self.render_comment(&text, node, own, connection)?.into(),
+        let text = match text {
+            Some(text) => self.render_comment(&text, node, own, connection)?,
             None => {
-                let known = node.and_then(|id| self.manifest.node_at(id)).or(own.map(|own| &**own));
-                self.default_comment(known).into()
+                self.default_comment(node.and_then(|id| self.manifest.node_at(id)).or(own.map(|own| &**own)))
             }
         };
         if text.trim().is_empty() {
-            return None;
+            return Ok(None);
         }
-        Some(QueryComment { text: text.replace("*/", "* /").into(), append })
+        if text.contains("*/") {
+            let message = format!("query comment contains illegal value \"*/\": {}", text.trim());
+            return Err(Diagnostic::error("K0207", "Runtime Error", message)
+                .with_hint("change query-comment in the project file"));
+        }
+        Ok(Some(QueryComment { text: text.into(), append }))
     }
 
     fn default_comment(&self, node: Option<&Node>) -> String {
@@ -126,31 +135,43 @@ impl Engine {
         python_json(&comment)
     }
 
+    /// The project's own comment: the body of a macro of `connection_name` and `node`, as with dbt, so that it may
+    /// `return()`.
     fn render_comment(
         self: &Arc<Self>,
         text: &str,
         node: Option<NodeId>,
         own: Option<&Arc<Node>>,
         connection: &Arc<NodeConnection>,
-    ) -> Option<String> {
+    ) -> Result<String, Diagnostic> {
         if !text.contains("{{") && !text.contains("{%") {
-            return Some(text.to_owned());
+            return Ok(text.to_owned());
         }
+        let failed = |e: kpi_jinja::Error| self.macro_diagnostic("query_comment_macro", &e);
+        let definition = self.comment_macro(text).map_err(failed)?;
         let mut scope = NodeScope::new(self, node, self.manifest.root_package.clone(), connection.clone());
         scope.own = own.cloned();
-        let named = scope.node().is_some();
-        let scope_model = scope.model_value();
-        scope.extra = vec![
-            ("node".into(), scope_model),
-            (
-                "connection_name".into(),
-                if named { Value::from(connection.name()) } else { Value::from("master") },
-            ),
-        ];
+        let name =
+            if scope.node().is_some() { Value::from(connection.name()) } else { Value::from("master") };
+        let model = scope.model_value();
         let scope = Arc::new(scope);
-        let file = SourceFile::new("query-comment", text.to_owned());
-        let template = Template::parse(&file, text, 1).ok()?;
-        scope.interp().render(&template).ok()
+        scope.interp().call_macro(&definition, Args::of([name, model])).map(|v| v.to_string()).map_err(failed)
+    }
+
+    /// The macro of the project's comment, parsed once.
+    fn comment_macro(&self, text: &str) -> kpi_jinja::Result<MacroRef> {
+        if let Some(known) = self.comment_macro.get() {
+            return Ok(known.clone());
+        }
+        let text = format!("{{% macro query_comment_macro(connection_name, node) %}}{text}{{% endmacro %}}");
+        let file = SourceFile::new("query-comment", text);
+        let parsed = MacroTable::parse_file(&self.manifest.root_package, "query-comment", &file)?;
+        let definition = parsed
+            .into_iter()
+            .next()
+            .map(Arc::new)
+            .ok_or_else(|| kpi_jinja::Error::compilation("query-comment is not one expression"))?;
+        Ok(self.comment_macro.get_or_init(|| definition).clone())
     }
 }
 
