@@ -290,6 +290,19 @@ pub fn command() -> Command {
     )
     .subcommand(sub("parse", "Read the project and write its manifest"))
     .subcommand(
+        sub("docs", "Write what documentation tools show")
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommand(with_switch(
+                selection(sub("generate", "Compile, and write the catalog of what the database has"))
+                    .arg(flag("empty-catalog", "Ask the database nothing: the catalog has no entries"))
+                    .arg(flag("static", "Refused: there is no documentation site yet").hide(true)),
+                &switch("compile", None, "Compile what is selected first (default)"),
+                false,
+            ))
+            .subcommand(sub("serve", "Refused: there is no documentation site yet").hide(true)),
+    )
+    .subcommand(
         sub("run-operation", "Call a macro")
             .arg(Arg::new("macro").required(true).value_name("MACRO").help("Name of the macro, or package.name"))
             .arg(value("args", "YAML", "Arguments of the macro, as a YAML mapping")),

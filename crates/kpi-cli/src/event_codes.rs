@@ -4,7 +4,10 @@
 const CODES: &[(&str, &str)] = &[
     ("AdapterRegistered", "E034"),
     ("ArtifactWritten", "P001"),
+    ("BuildingCatalog", "E044"),
     ("CacheAction", "E022"),
+    ("CannotGenerateDocs", "E043"),
+    ("CatalogWritten", "E042"),
     ("CheckCleanPath", "Z012"),
     ("CheckNodeTestFailure", "Z027"),
     ("CommandCompleted", "Q039"),
@@ -88,6 +91,7 @@ const CODES: &[(&str, &str)] = &[
     ("StatsLine", "Z023"),
     ("UnusedResourceConfigPath", "I051"),
     ("ValidationWarning", "I009"),
+    ("WriteCatalogFailure", "E041"),
     ("WrongResourceSchemaFile", "I057"),
 ];
 

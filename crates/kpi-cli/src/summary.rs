@@ -109,6 +109,15 @@ fn info(manifest: &Manifest, result: &NodeResult) -> Json {
     }
 }
 
+/// The name of a unit test; of one of a versioned model with the version.
+fn unit_test_name(test: &Json) -> String {
+    let name = test.get("name").and_then(Json::as_str).unwrap_or_default();
+    match test.get("version").filter(|version| !version.is_null()) {
+        Some(version) => format!("{name}_v{}", kpi_manifest::version_text(version)),
+        None => name.to_owned(),
+    }
+}
+
 /// The lines about one result that needs a look.
 fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warning: bool) {
     let node = node_of(manifest, &result.unique_id);
@@ -126,9 +135,16 @@ fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warni
         }
         return;
     }
-    let (resource, name, path) = match node {
-        Some(node) => (node.resource_type.as_str(), &*node.name, &*node.original_file_path),
-        None => ("node", &*result.unique_id, ""),
+    let unit_test = manifest.other.get("unit_tests").and_then(|tests| tests.get(&*result.unique_id));
+    let versioned = unit_test.map(unit_test_name).unwrap_or_default();
+    let (resource, name, path) = match (node, unit_test) {
+        (Some(node), _) => (node.resource_type.as_str(), &*node.name, &*node.original_file_path),
+        (None, Some(test)) => (
+            "unit_test",
+            &*versioned,
+            test.get("original_file_path").and_then(Json::as_str).unwrap_or_default(),
+        ),
+        (None, None) => ("node", &*result.unique_id, ""),
     };
     messages.blank();
     let place = if path.is_empty() { String::new() } else { format!(" ({path})") };

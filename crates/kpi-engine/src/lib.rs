@@ -2,6 +2,7 @@
 //!
 //! [`Engine`] holds what a run shares; [`Engine::run`] walks the selected part of the graph with a pool of workers.
 
+mod catalog;
 mod compile;
 mod config_object;
 mod ctes;
@@ -24,4 +25,5 @@ mod statements;
 mod unit_tests;
 mod warehouse;
 
+pub use catalog::CatalogEntries;
 pub use engine::{Engine, Options, Preview, RunSummary, Task};

@@ -1,7 +1,9 @@
 //! `kpi compile`: templates become SQL in `target/compiled`; what is selected by name is shown too.
 
 use super::{run, select, write};
+use crate::messages::Messages;
 use crate::session::{Ending, Outcome, Session};
+use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_engine::Task;
 use kpi_manifest::Manifest;
@@ -31,30 +33,35 @@ pub fn compile(session: &Session) -> Outcome {
         return Ok(Ending::Good);
     }
     let summary = engine.run(Task::Compile, &selected)?;
-    let mut errors = Vec::new();
-    for result in &summary.results {
-        if result.status.is_failure() {
-            errors.push(result.message.clone().unwrap_or_else(|| result.unique_id.to_string()));
-        }
-    }
     let manifest = engine.into_manifest();
     write::run_results(session, &project, &summary.results, summary.elapsed)?;
     write::manifest(session, &project, &manifest)?;
-    if !errors.is_empty() {
-        // The messages are whole diagnostics already: heading, place, hint.
-        let text = errors.join("\n\n");
-        messages.say_with(
-            "MainEncounteredError",
-            Level::Error,
-            format!("Encountered an error:\n{text}"),
-            json!({"exc": text}),
-        );
+    if tell_errors(messages, &summary.results) {
         return Ok(Ending::Aborted);
     }
     for id in &selected {
         show(session, &manifest, id, inline.is_some())?;
     }
     Ok(Ending::Good)
+}
+
+/// Tells what did not compile; whether there is anything.
+pub fn tell_errors(messages: &Messages, results: &[NodeResult]) -> bool {
+    let failed = results.iter().filter(|result| result.status.is_failure());
+    // The messages are whole diagnostics already: heading, place, hint.
+    let errors: Vec<&str> =
+        failed.map(|result| result.message.as_deref().unwrap_or(&result.unique_id)).collect();
+    if errors.is_empty() {
+        return false;
+    }
+    let text = errors.join("\n\n");
+    messages.say_with(
+        "MainEncounteredError",
+        Level::Error,
+        format!("Encountered an error:\n{text}"),
+        json!({"exc": text}),
+    );
+    true
 }
 
 /// Prints the SQL of a node that was asked for by name.

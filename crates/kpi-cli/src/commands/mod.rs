@@ -3,6 +3,7 @@
 mod clean;
 mod compile;
 mod debug;
+mod docs;
 mod init;
 mod list;
 mod operation;
@@ -62,6 +63,11 @@ pub fn run() -> u8 {
         "man" => return shell::man(),
         _ => {}
     }
+    // dbt calls `docs generate` by its second word: in flags and artifacts.
+    let (name, matches) = match matches.subcommand() {
+        Some(inner) if name == "docs" => inner,
+        _ => (name, matches),
+    };
     let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
     call(name, matches, &words)
 }
@@ -139,6 +145,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
             WRONG
         }
     };
+    let name = if matches!(name, "generate" | "serve") { format!("docs {name}") } else { name.to_owned() };
     let elapsed = clock.elapsed().as_secs_f64();
     let verb = if code == GOOD { "succeeded" } else { "failed" };
     messages.say_with(
@@ -181,6 +188,8 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "show" => show::show(session),
         "ls" => list::list(session),
         "parse" => parse::parse(session),
+        "generate" => docs::generate(session, matches),
+        "serve" => docs::serve(),
         "run-operation" => operation::operation(session, matches),
         "debug" => debug::debug(session, matches),
         "clean" => clean::clean(session, matches),

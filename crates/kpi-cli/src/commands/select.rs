@@ -72,6 +72,16 @@ pub fn listed(session: &Session, loaded: &Loaded) -> Result<Vec<Arc<str>>, Failu
     evaluate(session, loaded, &types, true)
 }
 
+/// The selected nodes that `docs generate` compiles, and the selected sources.
+///
+/// # Errors
+/// A selection that makes no sense.
+pub fn documented(session: &Session, loaded: &Loaded) -> Result<(Vec<Arc<str>>, Vec<Arc<str>>), Failure> {
+    let types: Vec<ResourceType> = COMPILED.iter().copied().chain([Source]).collect();
+    let ids = evaluate(session, loaded, &types, true)?;
+    Ok(ids.into_iter().partition(|id| !loaded.manifest.sources.contains_key(id)))
+}
+
 fn resource_types(
     session: &Session,
     default: &[ResourceType],

@@ -1,12 +1,12 @@
 //! Artifacts of a command, unless `--no-write-json` says otherwise.
 
 use crate::session::{Failure, Session};
-use kpi_artifacts::{NodeResult, RunResults, write_json, write_manifest};
+use kpi_artifacts::{Catalog, NodeResult, RunResults, write_json, write_manifest};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn failed(error: Diagnostic) -> Failure {
     match error.hint {
@@ -36,6 +36,14 @@ pub fn manifest(session: &Session, project: &Project, manifest: &Manifest) -> Re
     write_manifest(&path, manifest, project, &session.invocation).map_err(failed)?;
     written(session, "WritableManifest", &path);
     Ok(())
+}
+
+/// `target/catalog.json`: written in any case, since it is what the command is for. Returns where.
+pub fn catalog(session: &Session, project: &Project, catalog: &Catalog) -> Result<PathBuf, Failure> {
+    let path = session.target_path(project).join("catalog.json");
+    write_json(&path, catalog).map_err(failed)?;
+    written(session, "CatalogArtifact", &path);
+    Ok(path)
 }
 
 /// `target/run_results.json`
