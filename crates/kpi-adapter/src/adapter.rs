@@ -152,7 +152,7 @@ pub trait Connection: Send {
         &mut self,
         relation: &Relation,
         path: &std::path::Path,
-        delimiter: u8,
+        format: CsvFormat,
         columns: &[SeedColumn],
     ) -> Result<u64, AdapterError>;
 
@@ -170,6 +170,15 @@ pub trait Connection: Send {
 pub trait Cancel: Send + Sync {
     /// Cancels; does nothing where nothing runs.
     fn cancel(&self);
+}
+
+/// How a CSV file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// Between fields.
+    pub delimiter: u8,
+    /// Quotes appear so late in the file that a database which looks only at its beginning would miss them.
+    pub late_quotes: bool,
 }
 
 /// A column of a seed: name and the database type that it is created with.

@@ -32,8 +32,8 @@ mod table;
 mod table_text;
 
 pub use adapter::{
-    Adapter, AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Connection, Fetch, QueryResult,
-    SeedColumn,
+    Adapter, AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Connection, CsvFormat, Fetch,
+    QueryResult, SeedColumn,
 };
 pub use adapter_methods::ResponseObject;
 pub use agate::AgateTable;

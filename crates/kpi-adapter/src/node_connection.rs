@@ -1,8 +1,8 @@
 //! The session of one worker: opened when first needed, with the query comment and the SQL log.
 
 use crate::{
-    Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, Fetch, QueryResult, Relation,
-    SeedColumn, Table,
+    Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch, QueryResult,
+    Relation, SeedColumn, Table,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -288,7 +288,7 @@ impl NodeConnection {
         &self,
         relation: &Relation,
         path: &Path,
-        delimiter: u8,
+        format: CsvFormat,
         columns: &[SeedColumn],
     ) -> Result<u64, AdapterError> {
         if self.transactions {
@@ -298,7 +298,7 @@ impl NodeConnection {
         self.logged(
             &sql,
             |n: &u64| format!("INSERT {n}"),
-            |session| session.load_csv(relation, path, delimiter, columns),
+            |session| session.load_csv(relation, path, format, columns),
         )
     }
 

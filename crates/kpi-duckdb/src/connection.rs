@@ -7,8 +7,8 @@ use crate::errors;
 use crate::types::TypeNode;
 use duckdb::types::Value as DuckValue;
 use kpi_adapter::{
-    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, Fetch, QueryResult,
-    Relation, RelationType, SeedColumn, Table,
+    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
+    QueryResult, Relation, RelationType, SeedColumn, Table,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -261,14 +261,16 @@ impl Connection for DuckDbConnection {
         &mut self,
         relation: &Relation,
         path: &Path,
-        delimiter: u8,
+        format: CsvFormat,
         _columns: &[SeedColumn],
     ) -> Result<u64, AdapterError> {
+        // DuckDB finds the quoting out from the first rows, and then fails at a later row that is quoted.
+        let quotes = if format.late_quotes { ", QUOTE '\"', ESCAPE '\"'" } else { "" };
         let sql = format!(
-            "COPY {} FROM '{}' (FORMAT CSV, HEADER TRUE, DELIMITER '{}')",
+            "COPY {} FROM '{}' (FORMAT CSV, HEADER TRUE, DELIMITER '{}'{quotes})",
             relation.render(),
             escaped(&path.to_string_lossy()),
-            escaped(&char::from(delimiter).to_string())
+            escaped(&char::from(format.delimiter).to_string())
         );
         let rows = self.session.execute(&sql, []).map_err(|e| csv_error(&errors::message(&e), path))?;
         Ok(rows as u64)

@@ -1,6 +1,6 @@
 //! Opening databases: what works, and what the user is told when it does not.
 
-use kpi_adapter::{Adapter, AdapterErrorKind, Cell, Fetch, Relation};
+use kpi_adapter::{Adapter, AdapterErrorKind, Cell, CsvFormat, Fetch, Relation};
 use kpi_duckdb::DuckDbAdapter;
 use serde_json::json;
 use std::path::Path;
@@ -184,15 +184,30 @@ fn seeds_are_loaded_from_their_files() {
         .execute("create table s (id integer, name text, day date, ok boolean, amount float8)", Fetch::No)
         .expect("runs");
     let relation = Relation::of("memory", "main", "s");
-    let rows = session.load_csv(&relation, &file, b';', &[]).expect("loads");
+    let format = CsvFormat { delimiter: b';', late_quotes: false };
+    let rows = session.load_csv(&relation, &file, format, &[]).expect("loads");
     assert_eq!(rows, 2);
     let table = session.execute("select * from s order by id", Fetch::All).expect("runs").table;
     assert_eq!(table.rows[0][1], Cell::Str("a;b".into()));
     assert_eq!(table.rows[1][1], Cell::Null);
     std::fs::write(&file, "id;name;day;ok;amount\n1;a;2024-01-01;true;1\n2;b;not a day;true;1\n")
         .expect("writes");
-    let error = session.load_csv(&relation, &file, b';', &[]).expect_err("does not fit");
+    let error = session.load_csv(&relation, &file, format, &[]).expect_err("does not fit");
     assert!(error.message.contains("it's.csv:3: "), "{}", error.message);
     assert!(error.message.contains("not a day") && error.hint.is_some(), "{}", error.message);
     assert!(error.message.lines().count() <= 3, "{}", error.message);
+}
+
+#[test]
+fn quotes_after_the_first_rows_are_understood() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("s.csv");
+    std::fs::write(&file, format!("a,b\n{}2,\"y,z\"\n", "1,x\n".repeat(60_000))).expect("writes");
+    let adapter = DuckDbAdapter::in_memory();
+    let mut session = adapter.connect("x").expect("opens");
+    session.execute("create table s (a integer, b text)", Fetch::No).expect("runs");
+    let seed = kpi_adapter::SeedTable::read(&file, "s.csv", b',', &|_| None).expect("reads");
+    let relation = Relation::of("memory", "main", "s");
+    let rows = session.load_csv(&relation, &file, seed.format(), &seed.seed_columns()).expect("loads");
+    assert_eq!(rows, seed.rows);
 }

@@ -13,7 +13,7 @@ mod scan;
 use crate::adapter_methods::Running;
 use crate::agate::{AgateTable, Row, integer_type};
 use crate::arguments::relation as relation_argument;
-use crate::{ColumnType, Decimal, SeedColumn};
+use crate::{ColumnType, CsvFormat, Decimal, SeedColumn};
 use infer::Inference;
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use kpi_jinja::{Args, Error, ErrorKind, Result, Value};
@@ -36,6 +36,8 @@ pub struct SeedTable {
     /// The database reads every value as agate does. Else (`$1,000`, `null` in a column of numbers) the rows must be
     /// loaded as values.
     pub plain: bool,
+    /// The first quote comes so late that the database might not expect any.
+    pub late_quotes: bool,
 }
 
 /// A column of a seed.
@@ -82,12 +84,25 @@ impl SeedTable {
             };
             SeedField { kind, data_type: forced.clone().unwrap_or_else(|| inferred.into()) }
         });
-        Ok(Self { path: path.to_owned(), delimiter, columns: fields.collect(), names, rows, plain })
+        Ok(Self {
+            path: path.to_owned(),
+            delimiter,
+            columns: fields.collect(),
+            names,
+            rows,
+            plain,
+            late_quotes: scan.late_quotes(),
+        })
     }
 
     /// As agate's table in templates.
     pub fn into_value(self) -> Value {
         AgateTable::of_seed(Arc::new(self)).into_value()
+    }
+
+    /// How the file is written.
+    pub fn format(&self) -> CsvFormat {
+        CsvFormat { delimiter: self.delimiter, late_quotes: self.late_quotes }
     }
 
     /// The columns as the database creates them.
@@ -155,7 +170,7 @@ pub(crate) fn load(running: &Running<'_>, args: Args) -> Result<Value> {
     let fast = config.and_then(|c| c.get("fast")).is_none_or(|f| f.is_true());
     match table.seed().filter(|seed| seed.plain && fast) {
         Some(seed) => {
-            running.connection.load_csv(&relation, &seed.path, seed.delimiter, &seed.seed_columns())?;
+            running.connection.load_csv(&relation, &seed.path, seed.format(), &seed.seed_columns())?;
             let path = seed.path.to_string_lossy().replace('\'', "''");
             let delimiter = char::from(seed.delimiter).to_string().replace('\'', "''");
             Ok(Value::from(format!(
@@ -243,6 +258,15 @@ mod tests {
         let rows = rows.expect("written").expect("read");
         let shown: Vec<String> = rows.iter().map(|r| Value::Tuple(r.clone()).repr()).collect();
         assert_eq!(shown, ["(Decimal('5'), 'x')", "(None, None)"]);
+    }
+
+    #[test]
+    fn quotes_that_come_late_are_noticed() {
+        let rows = "1,x\n".repeat(40_000);
+        let late = |text: String| read(text.as_bytes(), &[]).expect("valid").late_quotes;
+        assert!(late(format!("a,b\n{rows}2,\"y,z\"\n")));
+        assert!(!late(format!("a,b\n2,\"y,z\"\n{rows}")));
+        assert!(!late(format!("a,b\n{rows}")));
     }
 
     #[test]

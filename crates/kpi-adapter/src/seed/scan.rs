@@ -47,19 +47,26 @@ impl Problem {
     }
 }
 
+/// Databases look at some 20,000 rows to find out how a file is written; quotes among the first rows are found surely.
+const EARLY_ROWS: u64 = 10_000;
+
 /// A file that is being read.
 pub(super) struct Scan {
-    reader: csv::Reader<BomStripped>,
+    reader: csv::Reader<Source>,
     columns: usize,
+    /// Where the early rows end, if there are more.
+    early_end: Option<u64>,
 }
 
-/// Skips a byte order mark.
-struct BomStripped {
+/// The file without its byte order mark; notes where the first quote is.
+struct Source {
     inner: BufReader<File>,
     started: bool,
+    position: u64,
+    first_quote: Option<u64>,
 }
 
-impl Read for BomStripped {
+impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if !self.started {
             self.started = true;
@@ -68,7 +75,13 @@ impl Read for BomStripped {
                 self.inner.consume(3);
             }
         }
-        self.inner.read(buffer)
+        let count = self.inner.read(buffer)?;
+        if self.first_quote.is_none() {
+            let quote = buffer.iter().take(count).position(|b| *b == b'"');
+            self.first_quote = quote.map(|i| self.position + i as u64);
+        }
+        self.position += count as u64;
+        Ok(count)
     }
 }
 
@@ -81,8 +94,14 @@ impl Scan {
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(1 << 18)
-            .from_reader(BomStripped { inner, started: false });
-        Ok(Self { reader, columns: 0 })
+            .from_reader(Source { inner, started: false, position: 0, first_quote: None });
+        Ok(Self { reader, columns: 0, early_end: None })
+    }
+
+    /// Whether the first quote comes after the rows by which databases judge a file. Known when all rows were shown.
+    pub(super) fn late_quotes(&self) -> bool {
+        let quote = self.reader.get_ref().first_quote;
+        quote.zip(self.early_end).is_some_and(|(quote, end)| quote > end)
     }
 
     /// The names in the first row, made unique.
@@ -122,6 +141,9 @@ impl Scan {
             }
             see(&record)?;
             rows += 1;
+            if rows == EARLY_ROWS {
+                self.early_end = record.position().map(csv::Position::byte);
+            }
         }
         Ok(rows)
     }
