@@ -8,5 +8,6 @@ mod build;
 mod cli;
 mod errors;
 mod init;
+mod killed;
 mod ls;
 mod show;
