@@ -12,6 +12,7 @@ pub mod methods;
 pub mod modules;
 pub mod named_tuple;
 pub(crate) mod random;
+pub(crate) mod set_order;
 pub mod tests;
 pub mod text;
 pub mod yaml;

@@ -183,9 +183,9 @@ impl Set {
         self.0.lock().is_empty()
     }
 
-    /// The members now.
+    /// The members now, in the order in which Python would iterate them.
     pub fn snapshot(&self) -> Vec<Value> {
-        self.0.lock().iter().map(|k| k.0.clone()).collect()
+        crate::python::set_order::ordered_keys(self.0.lock().iter())
     }
 
     /// Whether it has a member.

@@ -113,20 +113,20 @@ pub(super) fn items(interp: &mut Interp, value: Value, args: Args) -> Result<Val
 /// `batch(linecount, fill_with)`: rows of so many items.
 pub(super) fn batch(interp: &mut Interp, value: Value, args: Args) -> Result<Value> {
     let [count, fill] = args.bind("batch", ["linecount", "fill_with?"])?;
-    let count = index(&count.unwrap_or(Value::None))?;
+    let count = count.unwrap_or(Value::None);
     let fill = given(fill);
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut row: Vec<Value> = Vec::new();
     for item in collect(interp, &value)? {
-        // A row that never has the wanted length takes all.
-        if i64::try_from(row.len()).unwrap_or(i64::MAX) == count {
+        // A row that never has the wanted length takes all, also if that is no number.
+        if Value::from(row.len()) == count {
             rows.push(std::mem::take(&mut row));
         }
         row.push(item);
     }
     if !row.is_empty() {
         if let Some(fill) = fill {
-            let width = size(count)?;
+            let width = size(index(&count)?)?;
             while row.len() < width {
                 row.push(fill.clone());
             }

@@ -18,7 +18,6 @@ pub(super) fn abs(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
     }
     match &value {
         Value::Float(f) => Ok(Value::Float(f.abs())),
-        Value::Undefined(undefined) => Err(undefined.error()),
         other => match other.as_bigint() {
             Some(big) => Ok(Value::integer(big.abs())),
             None => match decimal(other) {
@@ -152,7 +151,6 @@ pub(super) fn round(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
     if !matches!(&*method, "common" | "ceil" | "floor") {
         return Err(argument_error("method must be common, ceil or floor"));
     }
-    value.require_defined()?;
     let precision = index_or(precision.as_ref(), 0)?.clamp(-400, 400) as i32;
     if &*method == "common" {
         if let Value::Float(f) = value {

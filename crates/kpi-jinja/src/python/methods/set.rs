@@ -37,7 +37,7 @@ pub(super) fn of(values: Vec<Value>) -> Result<Set> {
 /// The members of an iterable.
 fn members(interp: &mut Interp, value: &Value) -> Result<Members> {
     match value {
-        Value::Set(set) => Ok(set.0.lock().clone()),
+        Value::Set(set) => set.snapshot().into_iter().map(Key::new).collect(),
         other => iteration::collect(interp, other)?.into_iter().map(Key::new).collect(),
     }
 }
@@ -57,7 +57,7 @@ fn operand(interp: &mut Interp, name: &str, args: Args) -> Result<Members> {
 
 /// Calls a method.
 pub(super) fn call(interp: &mut Interp, set: &Set, name: &str, args: Args) -> Result<Option<Value>> {
-    let own = || set.0.lock().clone();
+    let own = || -> Members { set.snapshot().into_iter().filter_map(|v| Key::new(v).ok()).collect() };
     Ok(Some(match name {
         "add" => {
             set.insert(Key::new(one("set.add", args)?)?);
@@ -79,9 +79,12 @@ pub(super) fn call(interp: &mut Interp, set: &Set, name: &str, args: Args) -> Re
         }
         "pop" => {
             none("set.pop", args)?;
-            let first = set.0.lock().shift_remove_index(0);
+            let first = set.snapshot().into_iter().next();
             match first {
-                Some(key) => key.into(),
+                Some(first) => {
+                    set.0.lock().shift_remove(&Key::new(first.clone())?);
+                    first
+                }
                 None => return Err(Error::new(crate::ErrorKind::Key, "'pop from an empty set'")),
             }
         }
@@ -159,7 +162,7 @@ fn difference(mut own: Members, others: Vec<Members>) -> Members {
 }
 
 fn symmetric(own: Members, other: &Members) -> Members {
-    let mut out: Members = own.iter().filter(|k| !other.contains(*k)).cloned().collect();
-    out.extend(other.iter().filter(|k| !own.contains(*k)).cloned());
+    let mut out: Members = other.iter().filter(|k| !own.contains(*k)).cloned().collect();
+    out.extend(own.iter().filter(|k| !other.contains(*k)).cloned());
     out
 }
