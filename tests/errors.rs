@@ -10,7 +10,7 @@ fn said(project: &Project, call: &Call) -> String {
     let text = call.stderr.replace(real.to_str().unwrap(), "[root]").replace(root, "[root]");
     let start = text.find("Encountered an error:\n").map_or(0, |i| i + "Encountered an error:\n".len());
     assert!(!text.contains("internal error"), "{text}");
-    text[start..].to_owned()
+    text[start..].lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// The error of `kpi parse` on a native project with these files.
