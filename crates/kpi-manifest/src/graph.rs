@@ -3,11 +3,8 @@
 //! Every walk here is linear in what it visits. Vertices keep the order of the manifest, so that everything derived from
 //! the graph has the same order in every run.
 
-mod execution;
-mod tests_first;
 mod vertices;
 
-pub use execution::ExecutionGraph;
 pub use vertices::VertexSet;
 
 use crate::Manifest;
@@ -245,16 +242,6 @@ impl Graph {
         Err(Diagnostic::error("K0610", "Runtime Error", format!("Found a cycle: {}", shown.join(" --> ")))
             .with_hint("each of them needs the one before it: take one of these references out"))
     }
-
-    /// Length of the longest path from each vertex to the end of the graph, by position: what a scheduler starts first.
-    pub fn remaining_path_lengths(&self) -> Vec<u32> {
-        let mut lengths = vec![0; self.len()];
-        for vertex in self.topological_order().into_iter().rev() {
-            lengths[vertex.index()] =
-                self.children_of(vertex).map(|c| lengths[c.index()] + 1).max().unwrap_or(0);
-        }
-        lengths
-    }
 }
 
 /// `depends_on.nodes` of an entry in manifest form.
@@ -303,7 +290,6 @@ mod tests {
         let g = diamond();
         let order: Vec<String> = g.topological_order().into_iter().map(|v| g.id(v).to_string()).collect();
         assert_eq!(order, ["a", "b", "c", "d", "e"]);
-        assert_eq!(g.remaining_path_lengths(), [3, 2, 2, 1, 0]);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! [`parse`] turns a [`kpi_project::Project`] into a [`Manifest`]: every node with its config resolved and its
 //! references turned into edges. Nothing here talks to a database.
 
+// An error ends the command: its size is on no hot path.
+#![allow(clippy::result_large_err)]
+
 mod config;
 mod config_merge;
 pub mod context;
@@ -15,7 +18,7 @@ pub mod parse;
 pub mod selection;
 
 pub use config::Config;
-pub use graph::{ExecutionGraph, Graph, Vertex, VertexSet};
+pub use graph::{Graph, Vertex, VertexSet};
 pub use lookup::{DisabledEntry, Lookup, not_found};
 pub use manifest::{Manifest, ManifestMacro};
 pub use node::{
