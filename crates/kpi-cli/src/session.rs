@@ -89,7 +89,7 @@ impl Session {
             profile: flags.text("profile").map(str::to_owned),
             target: flags.text("target").map(str::to_owned),
             cli_vars: match flags.text("vars") {
-                Some(text) => warnings::mapping("--vars", text)?,
+                Some(text) => warnings::variables("--vars", text)?,
                 None => serde_json::Map::new(),
             },
             threads: flags.number("threads").and_then(|n| usize::try_from(n).ok()),

@@ -122,6 +122,18 @@ impl WarningRules {
 /// # Errors
 /// Text that is no YAML or no mapping.
 pub fn mapping(flag: &str, text: &str) -> Result<Map<String, Json>, Diagnostic> {
+    Ok(mapping_node(flag, text)?.map(|node| node.to_json_map()).unwrap_or_default())
+}
+
+/// The variables of `--vars`.
+///
+/// # Errors
+/// As [`mapping`].
+pub fn variables(flag: &str, text: &str) -> Result<Map<String, Json>, Diagnostic> {
+    Ok(mapping_node(flag, text)?.map(|node| kpi_project::variables_of(&node)).unwrap_or_default())
+}
+
+fn mapping_node(flag: &str, text: &str) -> Result<Option<kpi_project::yaml::Node>, Diagnostic> {
     let file = SourceFile::new(flag, text);
     let node = kpi_project::yaml::parse(&file).map_err(|mut d| {
         d.kind = "Usage Error";
@@ -129,9 +141,9 @@ pub fn mapping(flag: &str, text: &str) -> Result<Map<String, Json>, Diagnostic> 
         d
     })?;
     match node {
-        None => Ok(Map::new()),
-        Some(node) if node.as_map().is_some() => Ok(node.to_json_map()),
-        Some(node) if node.is_null() => Ok(Map::new()),
+        Some(node) if node.as_map().is_some() => Ok(Some(node)),
+        None => Ok(None),
+        Some(node) if node.is_null() => Ok(None),
         Some(node) => Err(Diagnostic::error(
             "K0004",
             "Usage Error",

@@ -18,7 +18,8 @@ fn graph(manifest: &Manifest) -> Json {
     let mut graph = Map::new();
     let nodes = &mut manifest.nodes.iter().map(|n| (&n.unique_id, node_entry(n)));
     graph.insert("nodes".into(), section(nodes));
-    graph.insert("sources".into(), section(&mut manifest.sources.iter().map(|(id, s)| (id, source_entry(s)))));
+    graph
+        .insert("sources".into(), section(&mut manifest.sources.iter().map(|(id, s)| (id, source_entry(s)))));
     graph.insert(
         "exposures".into(),
         section(&mut manifest.exposures.iter().map(|(id, e)| (id, exposure_entry(e)))),

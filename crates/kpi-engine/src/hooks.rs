@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::scope::NodeScope;
+use crate::unit_tests::UnitTest;
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
@@ -122,7 +123,8 @@ impl Engine {
         let mut seen_schema = rustc_hash::FxHashSet::default();
         let mut values = Vec::with_capacity(results.len());
         for result in results {
-            let Some(node) = self.manifest.node(&result.unique_id) else { continue };
+            let unit_test = UnitTest::of(&self.manifest, &result.unique_id).map(|test| test.node);
+            let Some(node) = self.manifest.node(&result.unique_id).or(unit_test.as_deref()) else { continue };
             if result.thread_id == "main" && result.status != NodeStatus::Error {
                 continue;
             }

@@ -277,7 +277,7 @@ impl Shared<'_> {
             _ => Some(outcome.compiled.is_some()),
         };
         result.compiled_code = outcome.compiled.map(|c| c.code.to_string());
-        result.relation_name = node.relation_name.as_deref().map(str::to_owned);
+        result.relation_name = relation_name(node);
         result
     }
 
@@ -336,6 +336,11 @@ impl Shared<'_> {
     }
 }
 
+/// dbt names the relation of what is compiled, which seeds are not.
+fn relation_name(node: &Node) -> Option<String> {
+    node.relation_name.as_deref().filter(|_| node.resource_type != ResourceType::Seed).map(str::to_owned)
+}
+
 /// The result of a node that did not run.
 fn skipped(node: &Node, message: Option<String>) -> NodeResult {
     let mut result = NodeResult::new(&*node.unique_id, NodeStatus::Skipped);
@@ -343,7 +348,7 @@ fn skipped(node: &Node, message: Option<String>) -> NodeResult {
     result.message = message;
     let compiles = !matches!(node.resource_type, ResourceType::Seed | ResourceType::UnitTest);
     result.compiled = compiles.then_some(false);
-    result.relation_name = node.relation_name.as_deref().map(str::to_owned);
+    result.relation_name = relation_name(node);
     result
 }
 

@@ -350,7 +350,9 @@ impl Engine {
         if let Some(difference) = difference::of(&table) {
             outcome.status = NodeStatus::Fail;
             outcome.failures = Some(1);
-            outcome.message = Some(format!("\n\nactual differs from expected:\n\n{difference}\n"));
+            let path = compiled.path.as_deref().unwrap_or_default();
+            outcome.message =
+                Some(format!("\n\nactual differs from expected:\n\n{difference}\n  compiled code at {path}"));
         }
         if let Some(response) = main.response.downcast_ref::<ResponseObject>().map(|r| &r.0) {
             outcome.response = response.to_json();

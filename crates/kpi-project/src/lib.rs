@@ -16,6 +16,7 @@ mod selectors;
 mod settings;
 mod shape;
 mod target;
+mod variables;
 mod version;
 pub mod yaml;
 
@@ -27,4 +28,5 @@ pub use properties::{
     SourceProperties, SourceTableProperties, TestEntry, VersionProperties, locate,
 };
 pub use render::EnvLookup;
+pub use variables::{variable_value, variables_of};
 pub use version::EMULATED_DBT_VERSION;

@@ -52,7 +52,7 @@ impl Var {
         let name = name.map(|n| n.to_string()).unwrap_or_default();
         match (self.vars.get(&name), default) {
             (Some(Json::String(text)), _) if has_jinja(text) => super::render_text(interp, "vars", text),
-            (Some(value), _) => Ok(Value::from_json(value)),
+            (Some(value), _) => Ok(kpi_project::variable_value(value)),
             (None, Some(default)) => Ok(default),
             (None, None) if self.missing == Missing::None => Ok(Value::None),
             (None, None) => Err(self.not_found(&name)),

@@ -176,7 +176,7 @@ impl Context for Names {
                     let [name, default] = args.bind("var", ["var_name", "default?"])?;
                     let name = text_of(name).unwrap_or_default();
                     match (vars.get(&name), default) {
-                        (Some(value), _) => Ok(Value::from_json(value)),
+                        (Some(value), _) => Ok(crate::variable_value(value)),
                         (None, Some(default)) => Ok(default),
                         (None, None) => {
                             let known: Vec<&str> = vars.keys().map(String::as_str).collect();

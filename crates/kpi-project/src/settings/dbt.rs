@@ -143,7 +143,7 @@ pub(crate) fn read_dbt_project(
         log_path: text("log-path").unwrap_or_else(|| "logs".to_owned()),
         clean_targets,
         quoting: map("quoting").into_iter().filter(|(_, v)| !v.is_null()).collect(),
-        vars: map("vars"),
+        vars: root.get("vars").map(crate::variables_of).unwrap_or_default(),
         configs: trees(&root),
         unrendered_configs,
         on_run_start: strings("on-run-start"),
