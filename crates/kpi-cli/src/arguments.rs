@@ -169,7 +169,13 @@ fn selection(command: Command) -> Command {
 }
 
 fn resource_types(command: Command) -> Command {
-    let types = || PossibleValuesParser::new(RESOURCE_TYPES.iter().copied());
+    // As with dbt one text may hold several: `--resource-type "model test"`.
+    let types = || {
+        |text: &str| match text.split_whitespace().find(|word| !RESOURCE_TYPES.contains(word)) {
+            Some(word) => Err(format!("'{word}' is none of: {}", RESOURCE_TYPES.join(", "))),
+            None => Ok(text.to_owned()),
+        }
+    };
     command
         .arg(
             many("resource-type", "TYPE", "Only nodes of these types")

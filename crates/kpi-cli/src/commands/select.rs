@@ -38,6 +38,9 @@ const LISTABLE: &[ResourceType] = &[
     Analysis,
 ];
 
+/// Unique ids.
+type Ids = Vec<Arc<str>>;
+
 /// The node that `--inline` made.
 pub fn inline(manifest: &Manifest) -> Vec<Arc<str>> {
     manifest.nodes.iter().filter(|n| n.resource_type == SqlOperation).map(|n| n.unique_id.clone()).collect()
@@ -76,7 +79,7 @@ pub fn listed(session: &Session, loaded: &Loaded) -> Result<Vec<Arc<str>>, Failu
 ///
 /// # Errors
 /// A selection that makes no sense.
-pub fn documented(session: &Session, loaded: &Loaded) -> Result<(Vec<Arc<str>>, Vec<Arc<str>>), Failure> {
+pub fn documented(session: &Session, loaded: &Loaded) -> Result<(Ids, Ids), Failure> {
     let types: Vec<ResourceType> = COMPILED.iter().copied().chain([Source]).collect();
     let ids = evaluate(session, loaded, &types, true)?;
     Ok(ids.into_iter().partition(|id| !loaded.manifest.sources.contains_key(id)))
@@ -87,8 +90,11 @@ fn resource_types(
     default: &[ResourceType],
     all: &[ResourceType],
 ) -> Result<Vec<ResourceType>, Failure> {
-    let included = session.flags.list("resource_type");
-    let excluded = session.flags.list("exclude_resource_type");
+    let words = |flag: &str| -> Vec<String> {
+        let given = session.flags.list(flag);
+        given.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
+    };
+    let (included, excluded) = (words("resource_type"), words("exclude_resource_type"));
     Ok(Filter::resource_types(&included, &excluded, default, all)?)
 }
 

@@ -1,12 +1,20 @@
 //! Rows of unit tests: given in the property file, in a fixture file, or by a seed.
 
 use kpi_project::{FileKind, InventoryFile, Package};
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 
 /// The file of a fixture's name; one with the wished ending first.
 pub(super) fn file<'p>(package: &'p Package, name: &str, ending: &str) -> Option<&'p InventoryFile> {
     let named = || package.files.iter().filter(|file| file.kind == FileKind::Fixture && file.stem() == name);
     named().find(|file| file.path.ends_with(ending)).or_else(|| named().next())
+}
+
+/// Two fixture files of one name: the name, the first and the second.
+pub(super) fn twice(package: &Package) -> Option<(&str, &InventoryFile, &InventoryFile)> {
+    let mut seen: FxHashMap<&str, &InventoryFile> = FxHashMap::default();
+    let mut files = package.files.iter().filter(|file| file.kind == FileKind::Fixture);
+    files.find_map(|file| seen.insert(file.stem(), file).map(|first| (file.stem(), first, file)))
 }
 
 /// The rows of a CSV text as dicts of strings. What a short row lacks is null; what a long one has too much is left out.
@@ -80,6 +88,7 @@ pub(super) fn promote_full_row(rows: &mut [Json]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustc_hash::FxHashMap;
     use serde_json::json;
 
     #[test]

@@ -69,6 +69,16 @@ impl Parser {
         let trees = ConfigTrees::new(self.project());
         let mut names: FxHashMap<Arc<str>, &str> = FxHashMap::default();
         for package in &self.project().packages {
+            if let Some((name, first, second)) = fixtures::twice(package) {
+                let message = format!(
+                    "dbt found two fixtures with the name \"{name}\".\n\nSince these resources have the same name, dbt will \
+                     be unable to find the correct resource\nwhen looking for {name}.\n\nTo fix this, change the name of \
+                     one of these resources:\n- fixture.{0}.{name} ({1})\n- fixture.{0}.{name} ({2})",
+                    package.name, first.path, second.path
+                );
+                let error = Diagnostic::error("K0609", "Compilation Error", message);
+                self.warn(error.with_span(Span::whole(second.source.clone())));
+            }
             for file in &package.properties {
                 let entries = file.other.get("unit_tests").and_then(Json::as_array);
                 for (index, entry) in entries.into_iter().flatten().enumerate() {
