@@ -327,6 +327,11 @@ fn event_name(code: &str) -> &'static str {
         "K0607" => "NoNodeForYamlKey",
         "K0611" | "K0620" => "NodeNotFoundOrDisabled",
         "K0619" => "UnusedResourceConfigPath",
+        "K0621" => "DeprecatedModel",
+        "K0622" => "DeprecatedReference",
+        "K0623" => "UpcomingReferenceDeprecation",
+        "K0624" => "UnsupportedConstraintMaterialization",
+        "K0625" => "MicrobatchModelNoEventTimeInputs",
         "K0710" => "NoNodesForSelectionCriteria",
         _ => "Diagnostic",
     }

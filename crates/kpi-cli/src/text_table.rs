@@ -105,7 +105,7 @@ fn grouped(text: &str, places: usize) -> String {
         out.push('-');
     }
     for (i, digit) in whole.iter().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(char::from(*digit));
@@ -153,7 +153,7 @@ fn interval(months: i32, days: i32, micros: i64) -> String {
         let seconds = total / 1_000_000;
         let sign = if micros < 0 { "-" } else { "" };
         let mut time = format!("{sign}{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-        if total % 1_000_000 != 0 {
+        if !total.is_multiple_of(1_000_000) {
             time.push_str(&format!(".{:06}", total % 1_000_000));
         }
         parts.push(time);

@@ -4,7 +4,7 @@ use super::{run, select, write};
 use crate::messages::Messages;
 use crate::session::{Ending, Outcome, Session};
 use kpi_artifacts::NodeResult;
-use kpi_diagnostics::{Diagnostic, Level};
+use kpi_diagnostics::Level;
 use kpi_engine::Task;
 use kpi_manifest::Manifest;
 use serde_json::{Value as Json, json};
@@ -35,12 +35,15 @@ pub fn compile(session: &Session) -> Outcome {
     let summary = engine.run(Task::Compile, &selected)?;
     let manifest = engine.into_manifest();
     write::run_results(session, &project, &summary.results, summary.elapsed)?;
-    write::manifest(session, &project, &manifest)?;
+    if inline.is_none() {
+        // The project's manifest does not know the query of one call.
+        write::manifest(session, &project, &manifest)?;
+    }
     if tell_errors(messages, &summary.results) {
         return Ok(Ending::Aborted);
     }
     for id in &selected {
-        show(session, &manifest, id, inline.is_some())?;
+        show(session, &manifest, id, inline.is_some());
     }
     Ok(Ending::Good)
 }
@@ -65,11 +68,11 @@ pub fn tell_errors(messages: &Messages, results: &[NodeResult]) -> bool {
 }
 
 /// Prints the SQL of a node that was asked for by name.
-fn show(session: &Session, manifest: &Manifest, id: &str, inline: bool) -> Result<(), Diagnostic> {
-    let Some(node) = manifest.node(id) else { return Ok(()) };
+fn show(session: &Session, manifest: &Manifest, id: &str, inline: bool) {
+    let Some(node) = manifest.node(id) else { return };
     let asked = session.flags.list("select");
     if !inline && !asked.iter().any(|words| words.contains(&*node.name)) {
-        return Ok(());
+        return;
     }
     let compiled = node.compiled_code.as_deref().unwrap_or(&node.raw_code);
     let json_wanted = session.flags.text("output") == Some("json");
@@ -99,7 +102,6 @@ fn show(session: &Session, manifest: &Manifest, id: &str, inline: bool) -> Resul
             "quiet": session.messages.quiet(),
         }),
     );
-    Ok(())
 }
 
 fn pretty(value: &Json) -> String {
