@@ -194,8 +194,9 @@ impl Reporter {
         let failed = matches!(status, "error" | "fail" | "runtime error");
         let mut level = if failed { Level::Error } else { Level::Info };
         let shown = match rows {
-            Some(n) if n >= 0 && !failed => {
-                format!("{} {} row{}", message.unwrap_or("OK"), n, if n == 1 { "" } else { "s" })
+            // `INSERT 113` says it already.
+            Some(n) if n >= 0 && !failed && !message.is_some_and(|m| m.contains(char::is_numeric)) => {
+                format!("{} {}", message.unwrap_or("OK"), pluralize(n.unsigned_abs() as usize, "row"))
             }
             _ => message.unwrap_or("OK").to_owned(),
         };
@@ -381,11 +382,6 @@ impl Reporter {
     /// A line without a place in a run.
     pub fn note(&self, name: &'static str, level: Level, message: impl Into<String>) {
         self.emit(name, level, message.into(), json!({}));
-    }
-
-    /// A line with fields.
-    pub fn with_data(&self, name: &'static str, level: Level, message: impl Into<String>, data: Json) {
-        self.emit(name, level, message.into(), data);
     }
 }
 
