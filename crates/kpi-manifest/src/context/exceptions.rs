@@ -133,6 +133,11 @@ fn contract(interp: &mut Interp, yaml: &Value, sql: &Value) -> Result<Error> {
             rows.push([name.clone(), String::new(), kind.clone(), "missing in definition".into()]);
         }
     }
+    if yaml.is_empty() {
+        return Ok(Error::compilation(
+            "This model has an enforced contract, and its 'columns' specification is missing",
+        ));
+    }
     rows.sort();
     rows.insert(0, ["column_name", "definition_type", "contract_type", "mismatch_reason"].map(str::to_owned));
     let widths: Vec<usize> =

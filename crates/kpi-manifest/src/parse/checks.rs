@@ -9,22 +9,29 @@ use serde_json::Value as Json;
 /// Two enabled nodes with one id.
 pub(super) fn duplicate_name(first: &Node, second: &Node) -> Diagnostic {
     let kind = first.resource_type.as_str();
-    let plural = if kind == "analysis" { "analyses".to_owned() } else { format!("{kind}s") };
-    let action = match first.is_refable() {
-        true => format!("looking for ref(\"{}\")", first.name),
-        false => match &first.column_name {
-            Some(column) => format!("running test \"{}\" on column \"{column}\"", first.name),
-            None => format!("running {kind} \"{}\"", first.name),
-        },
+    let plural = match first.resource_type {
+        ResourceType::Test => "data_tests".to_owned(),
+        ResourceType::Analysis => "analyses".to_owned(),
+        _ => format!("{kind}s"),
+    };
+    let (name, action) = match (&first.test_metadata, first.is_refable()) {
+        (_, true) => (first.name.to_string(), format!("looking for ref(\"{}\")", first.name)),
+        (None, false) => (first.name.to_string(), format!("looking for {}", first.name)),
+        (Some(_), false) => {
+            let column =
+                first.column_name.as_ref().map(|c| format!("column \"{c}\" in ")).unwrap_or_default();
+            let of = first.file_key_name.as_deref().unwrap_or_default();
+            (format!("{}\" defined on {column}\"{of}", first.name), "running tests".to_owned())
+        }
     };
     Diagnostic::error(
         "K0609",
         "Compilation Error",
         format!(
-            "dbt found two {plural} with the name \"{}\".\n\nSince these resources have the same name, dbt will be unable \
-             to find the correct resource\nwhen {action}.\n\nTo fix this, change the name of one of these resources:\n- {} \
-             ({})\n- {} ({})",
-            first.name, first.unique_id, first.original_file_path, second.unique_id, second.original_file_path
+            "dbt found two {plural} with the name \"{name}\".\n\nSince these resources have the same name, dbt will be \
+             unable to find the correct resource\nwhen {action}.\n\nTo fix this, change the name of one of these \
+             resources:\n- {} ({})\n- {} ({})",
+            first.unique_id, first.original_file_path, second.unique_id, second.original_file_path
         ),
     )
     .with_span(place(second))
@@ -101,6 +108,8 @@ impl Parser {
             }
         }
         self.unused_config_paths(manifest, disabled);
+        self.check_deprecations(manifest);
+        self.check_microbatch(manifest, errors);
     }
 
     /// No two nodes may make one relation.

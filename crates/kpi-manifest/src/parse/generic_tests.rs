@@ -10,11 +10,14 @@ use crate::context::parsing::{Captured, ParseContext, ParseScope};
 use crate::context::{NameContext, has_jinja, looks_like_call, render_kwargs};
 use crate::{Node, RefCall, ResourceType, TestMetadata, version_text};
 use kpi_diagnostics::{Diagnostic, SourceFile};
-use kpi_jinja::{Interp, Template, Value};
+use kpi_jinja::{ErrorKind, Interp, Template, Value};
 use kpi_project::{ColumnProperties, NodeProperties, Package, PropertyFile, TestEntry, VersionProperties};
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
+
+/// Marks messages of names that a test's config may not use.
+const UNDEFINED: &str = "\u{1}";
 
 /// Where a test stands.
 pub(super) struct Place<'p> {
@@ -159,7 +162,16 @@ impl Parser {
             arguments_property,
             &|text| self.config_text(package, text),
         )
-        .map_err(wrong)?;
+        .map_err(|message| match message.strip_prefix(UNDEFINED) {
+            Some(message) => {
+                let mut error = wrong(message.to_owned());
+                error.kind = "Compilation Error";
+                error.message =
+                    format!("Invalid generic test configuration given in {}:\n{message}", place.file.path);
+                error
+            }
+            None => wrong(message),
+        })?;
         let mut node = Node::new(ResourceType::Test, package.clone(), built.full_name.as_str().into());
         node.unique_id = format!("test.{package}.{}.{}", built.full_name, built.hash()).into();
         (node.schema, node.database) = self.names.defaults();
@@ -216,7 +228,13 @@ impl Parser {
         Template::parse_str("config", text)
             .and_then(|template| interp.render_native(&template))
             .and_then(|value| value.to_json())
-            .map_err(|error| error.message().to_owned())
+            .map_err(|error| match error.kind() {
+                ErrorKind::Undefined => format!(
+                    "{UNDEFINED}The config holds {text}, which cannot be rendered: {}. It may not use macros of the project.",
+                    error.message()
+                ),
+                _ => error.message().to_owned(),
+            })
     }
 
     /// What a test asks for, where its macro is one of the library's: they refer to nothing but what they are given.

@@ -6,7 +6,9 @@
 
 mod calls;
 mod checks;
+mod colours;
 mod config;
+mod contracts;
 mod descriptions;
 mod docs;
 mod drafts;
@@ -14,6 +16,7 @@ mod exposures;
 mod fixtures;
 mod generic_tests;
 mod inline;
+mod later_checks;
 mod macros;
 mod nodes;
 mod patches;

@@ -3,16 +3,14 @@
 use super::config::ConfigTrees;
 use super::drafts::{Draft, diagnostic};
 use super::patches::Patch;
-use super::static_refs::{self, Reference};
-use super::{Parser, Registry, versions};
+use super::{Parser, Registry, contracts, versions};
 use crate::{ColumnInfo, Node, ResourceType, version_text};
 use indexmap::IndexMap;
 use kpi_diagnostics::{Diagnostic, Span};
 use kpi_jinja::Template;
 use kpi_project::ColumnProperties;
 use rayon::prelude::*;
-use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 type Finished = (Node, Option<Template>);
@@ -166,11 +164,7 @@ impl Parser {
         if node.resource_type != ResourceType::Model {
             return Ok(());
         }
-        node.constraints = patch
-            .other("constraints")
-            .and_then(Json::as_array)
-            .map(|items| items.iter().map(|constraint| constraint_fields(constraint, true)).collect())
-            .unwrap_or_default();
+        self.patch_constraints(node, patch)?;
         node.deprecation_date = match version {
             Some(version) => version.other.get("deprecation_date"),
             None => patch.properties.other.get("deprecation_date"),
@@ -178,39 +172,8 @@ impl Parser {
         .and_then(Json::as_str)
         .map(str::to_owned);
         node.time_spine = patch.other("time_spine").cloned();
-        let on_columns = node.columns.values().flat_map(|column| &column.constraints);
-        for constraint in node.constraints.iter().chain(on_columns) {
-            let Some(to) = constraint.get("to").and_then(Json::as_str) else { continue };
-            match static_refs::parse(to) {
-                Some(Reference::Ref(call)) => node.refs.push(call),
-                Some(Reference::Source(pair)) => node.sources.push(pair),
-                _ => {
-                    return Err(Diagnostic::error(
-                        "K0509",
-                        "Parsing Error",
-                        format!(
-                            "Invalid 'ref' or 'source' syntax on foreign key constraint 'to' on model {}: {to}.",
-                            node.name
-                        ),
-                    )
-                    .with_span(patch.span().clone()));
-                }
-            }
-        }
         if node.config.contract_enforced() {
-            if node.columns.is_empty() {
-                return Err(Diagnostic::error(
-                    "K0509",
-                    "Parsing Error",
-                    format!(
-                        "Contract enforcement failed for: ({})\nConstraints must be defined in a `yml` schema \
-                         configuration file like `schema.yml`.",
-                        node.original_file_path
-                    ),
-                )
-                .with_span(patch.span().clone()));
-            }
-            node.contract_checksum = Some(contract_checksum(node));
+            node.contract_checksum = Some(contracts::checksum(node));
         }
         Ok(())
     }
@@ -246,7 +209,7 @@ impl Parser {
                 constraints: column
                     .constraints
                     .iter()
-                    .map(|constraint| constraint_fields(constraint, false))
+                    .map(|constraint| contracts::fields(constraint, false))
                     .collect(),
                 quote: column.quote,
                 config,
@@ -296,56 +259,4 @@ fn rename(node: &mut Node, name: &Arc<str>, version: &Json, latest: &Json) {
     node.fqn.push(text);
     node.version = Some(version.clone());
     node.latest_version = Some(latest.clone());
-}
-
-/// A constraint with all of dbt's fields.
-fn constraint_fields(constraint: &Json, of_model: bool) -> Json {
-    let field = |key: &str, default: Json| constraint.get(key).cloned().unwrap_or(default);
-    let mut map = Map::new();
-    map.insert("type".into(), field("type", Json::Null));
-    map.insert("name".into(), field("name", Json::Null));
-    map.insert("expression".into(), field("expression", Json::Null));
-    map.insert("warn_unenforced".into(), field("warn_unenforced", true.into()));
-    map.insert("warn_unsupported".into(), field("warn_unsupported", true.into()));
-    map.insert("to".into(), field("to", Json::Null));
-    map.insert("to_columns".into(), field("to_columns", json!([])));
-    if of_model {
-        map.insert("columns".into(), field("columns", json!([])));
-    }
-    Json::Object(map)
-}
-
-/// A checksum of what a contract promises: columns, types and constraints.
-fn contract_checksum(node: &Node) -> String {
-    let mut columns: Vec<&ColumnInfo> = node.columns.values().collect();
-    columns.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut state = String::new();
-    for column in columns {
-        let data_type = column.data_type.as_deref().unwrap_or("None");
-        let constraints: Vec<String> = column.constraints.iter().map(|c| constraint_repr(c, false)).collect();
-        state.push_str(&format!("|{}{data_type}[{}]", column.name, constraints.join(", ")));
-    }
-    let materialized = node.config.materialized();
-    if matches!(materialized, "table" | "incremental") {
-        let constraints: Vec<String> = node.constraints.iter().map(|c| constraint_repr(c, true)).collect();
-        state.push_str(&format!("{materialized}[{}]", constraints.join(", ")));
-    }
-    hex::encode(Sha256::digest(state.as_bytes()))
-}
-
-fn constraint_repr(constraint: &Json, of_model: bool) -> String {
-    let field = |key: &str| kpi_jinja::Value::from_json(constraint.get(key).unwrap_or(&Json::Null)).repr();
-    let kind = constraint.get("type").and_then(Json::as_str).unwrap_or_default();
-    let class = if of_model { "ModelLevelConstraint" } else { "ColumnLevelConstraint" };
-    let columns = if of_model { format!(", columns={}", field("columns")) } else { String::new() };
-    format!(
-        "{class}(type=<ConstraintType.{kind}: '{kind}'>, name={}, expression={}, warn_unenforced={}, warn_unsupported={}, \
-         to={}, to_columns={}{columns})",
-        field("name"),
-        field("expression"),
-        field("warn_unenforced"),
-        field("warn_unsupported"),
-        field("to"),
-        field("to_columns"),
-    )
 }

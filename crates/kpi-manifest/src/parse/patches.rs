@@ -158,6 +158,23 @@ impl<'p> Linker<'_, 'p> {
         if found.is_empty() {
             self.not_found(&properties.name, key, &properties.span);
         }
+        if found.len() > 1 && patch.config().get("enabled").and_then(Json::as_bool) == Some(true) {
+            self.errors.push(
+                Diagnostic::error(
+                    "K0514",
+                    "Parsing Error",
+                    format!(
+                        "Found {} matching disabled nodes for {} '{}'. Multiple nodes for the same unique id cannot be enabled \
+                         in the schema file. They must be enabled in `dbt_project.yml` or in the sql files.",
+                        found.len(),
+                        resource_type.as_str(),
+                        properties.name
+                    ),
+                )
+                .with_span(properties.span.clone()),
+            );
+            return;
+        }
         self.apply(found, key, resource_type, patch);
     }
 

@@ -28,6 +28,7 @@ impl Outcome {
 
 /// Who refers.
 struct Referrer<'r> {
+    unique_id: &'r Arc<str>,
     heading: String,
     package: &'r Arc<str>,
     is_test: bool,
@@ -80,6 +81,7 @@ impl Parser {
             return outcome;
         }
         let referrer = Referrer {
+            unique_id: &node.unique_id,
             heading: match node.resource_type {
                 ResourceType::SqlOperation => {
                     format!("Sql_Operation '{}' ({})", node.unique_id, node.original_file_path)
@@ -102,6 +104,7 @@ impl Parser {
     fn resolve_exposure(&self, manifest: &Manifest, exposure: &Exposure) -> Outcome {
         let mut outcome = Outcome::default();
         let referrer = Referrer {
+            unique_id: &exposure.unique_id,
             heading: format!("Exposure '{}' ({})", exposure.unique_id, exposure.original_file_path),
             package: &exposure.package_name,
             is_test: false,
@@ -255,13 +258,9 @@ impl Parser {
         if target.resource_type != ResourceType::Model {
             return None;
         }
-        let (id, group, operation) = match referrer.node {
-            Some(node) => {
-                (&node.unique_id, node.group.as_ref(), node.resource_type == ResourceType::SqlOperation)
-            }
-            None => return None,
-        };
-        if operation {
+        let id = referrer.unique_id;
+        let group = referrer.node.and_then(|node| node.group.as_ref());
+        if referrer.node.is_some_and(|node| node.resource_type == ResourceType::SqlOperation) {
             return None;
         }
         let restricted = || {

@@ -1,5 +1,6 @@
 //! The types of config values.
 
+use super::colours::is_colour;
 use crate::ResourceType;
 use serde_json::{Map, Value as Json};
 
@@ -91,18 +92,31 @@ fn fits(kind: Kind, value: &Json) -> bool {
     }
 }
 
-fn wanted(kind: Kind) -> String {
-    match kind {
-        Kind::Bool | Kind::MaybeBool => "true or false".to_owned(),
-        Kind::Text | Kind::MaybeText => "a string".to_owned(),
-        Kind::MaybeInteger => "an integer".to_owned(),
-        Kind::Dict => "a dictionary".to_owned(),
-        Kind::List => "a list".to_owned(),
-        Kind::Texts => "a list of strings".to_owned(),
-        Kind::TextOrTexts | Kind::MaybeTextOrTexts => "a string or a list of strings".to_owned(),
-        Kind::OneOf(words) => format!("one of {}", words.join(", ")),
-        Kind::Only(word) => format!("'{word}'"),
-    }
+/// What is wrong with a value, in the words of JSON schema.
+fn fault(kind: Kind, value: &Json) -> String {
+    let shown = kpi_jinja::Value::from_json(value).repr();
+    let type_name = match kind {
+        Kind::Bool => "boolean",
+        Kind::Text => "string",
+        Kind::Dict => "object",
+        Kind::List | Kind::Texts if !value.is_array() => "array",
+        Kind::OneOf(words) => {
+            let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+            return format!("{shown} is not one of [{}]", words.join(", "));
+        }
+        _ => {
+            let wanted = match kind {
+                Kind::MaybeBool => "true, false or null",
+                Kind::MaybeText => "a string or null",
+                Kind::MaybeInteger => "an integer or null",
+                Kind::Texts => "a list of strings",
+                Kind::MaybeTextOrTexts => "a string, a list of strings or null",
+                _ => "a string or a list of strings",
+            };
+            return format!("{shown} is not valid under any of the given schemas: it must be {wanted}");
+        }
+    };
+    format!("{shown} is not of type '{type_name}'")
 }
 
 /// Checks the values whose types dbt knows.
@@ -122,7 +136,31 @@ pub(super) fn validate(resource_type: ResourceType, map: &Map<String, Json>) -> 
         if let Kind::Only(word) = kind {
             return Err(format!("A {word} must have a materialized value of '{word}'"));
         }
-        return Err(format!("Invalid value for config '{key}': {value} (it must be {})", wanted(kind)));
+        return Err(format!("Invalid value for the config '{key}': {}", fault(kind, value)));
+    }
+    let colour = map.get("docs").and_then(|docs| docs.get("node_color")).filter(|colour| !colour.is_null());
+    if let Some(colour) = colour
+        && !colour.as_str().is_some_and(is_colour)
+    {
+        let shown = colour.as_str().map_or_else(|| colour.to_string(), str::to_owned);
+        return Err(format!(
+            "Invalid color name for docs.node_color: {shown}. It is neither a valid HTML color name nor a valid HEX code."
+        ));
+    }
+    if resource_type == ResourceType::Model
+        && let Some(after) = map.get("freshness").and_then(|freshness| freshness.get("build_after"))
+    {
+        let given = |key: &str| after.get(key).is_some_and(|value| !value.is_null());
+        let missing = match (given("count"), given("period")) {
+            (true, false) => Some(("period", "count")),
+            (false, true) => Some(("count", "period")),
+            _ => None,
+        };
+        if let Some((missing, there)) = missing {
+            return Err(format!(
+                "`freshness.build_after` must have a value for `{missing}` if a `{there}` is provided"
+            ));
+        }
     }
     if resource_type == ResourceType::Model
         && map.get("materialized").and_then(Json::as_str) == Some("incremental")
