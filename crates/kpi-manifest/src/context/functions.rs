@@ -46,7 +46,7 @@ pub(super) fn validation() -> Value {
         Ok(function("inner", move |_, args: Args| {
             let [value] = args.bind("inner", ["value"])?;
             let value = value.unwrap_or(Value::None);
-            if allowed.positional.iter().any(|a| *a == value) {
+            if allowed.positional.contains(&value) {
                 return Ok(Value::None);
             }
             let names: Vec<String> = allowed.positional.iter().map(ToString::to_string).collect();

@@ -73,8 +73,8 @@ fn tokens<'s>(text: &'s str, close: &str) -> (Vec<Token<'s>>, &'s str) {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if rest.starts_with(close) {
-            return (found, &rest[close.len()..]);
+        if let Some(rest) = rest.strip_prefix(close) {
+            return (found, rest);
         }
         let mut next = c.len_utf8();
         if c == '"' || c == '\'' {

@@ -53,7 +53,7 @@ fn tree_keys(resource_type: ResourceType) -> &'static [&'static str] {
     }
 }
 
-fn tree<'p>(config: &'p ProjectConfig, resource_type: ResourceType, rendered: bool) -> Option<&'p Tree> {
+fn tree(config: &ProjectConfig, resource_type: ResourceType, rendered: bool) -> Option<&Tree> {
     let trees = if rendered { &config.configs } else { &config.unrendered_configs };
     tree_keys(resource_type).iter().find_map(|key| trees.get(*key)).and_then(Json::as_object)
 }
