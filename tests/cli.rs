@@ -250,3 +250,51 @@ fn completions_and_the_manual_page() {
     }
     assert!(project.kpi(&["man"]).expect(0).stdout.contains(".TH kpi"));
 }
+
+#[test]
+fn the_database_is_closed_in_good_order() {
+    let project = one_model();
+    project.kpi(&["run"]).expect(0);
+    assert!(project.path("shop.duckdb").exists());
+    assert!(!project.path("shop.duckdb.wal").exists());
+}
+
+#[test]
+fn ctrl_c_ends_a_run_with_its_results() {
+    let project = Project::new(&[
+        ("models/a.sql", "{{ config(materialized='table') }} select 1 as id"),
+        (
+            "models/slow.sql",
+            "{{ config(materialized='table') }} -- {{ ref('a') }}\n\
+             select sum(x.range * y.range) as s from range(1000000) x, range(10000000) y",
+        ),
+    ]);
+    let child = project
+        .command(&["run"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while !project.path("target/run/shop/models/slow.sql").exists() && started.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let call = Project::done(child.wait_with_output().unwrap()).expect(2);
+    assert!(call.stderr.contains("Exited because of keyboard interrupt"), "{}", call.stderr);
+    assert_eq!(project.statuses()[0], ("model.shop.a".into(), "success".into()));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let project = one_model();
+    let kpi = env!("CARGO_BIN_EXE_kpi");
+    let output = std::process::Command::new("sh")
+        .args(["-c", &format!("{kpi} -q ls --output json | head -c 10; {kpi} --log-format json run | true")])
+        .current_dir(project.root())
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("internal error"));
+    assert_eq!(output.stdout.len(), 10);
+}

@@ -32,3 +32,8 @@ pub fn flag() -> Arc<AtomicBool> {
 pub fn cancel_on_interrupt(adapter: &Arc<dyn Adapter>) {
     *ADAPTER.lock() = Some(adapter.clone());
 }
+
+/// Lets go of the target, so that its database is closed in good order.
+pub fn release() {
+    *ADAPTER.lock() = None;
+}

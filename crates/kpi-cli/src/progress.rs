@@ -110,10 +110,9 @@ pub fn paint(event: &Event, text: &str) -> String {
                 None => text.to_owned(),
             };
         }
-        "SkippingDetails" | "LogSkipBecauseError" | "RunResultWarning" | "RunResultWarningMessage" => {
-            colour(AnsiColor::Yellow)
-        }
-        "RunResultError" | "RunResultFailure" | "MainEncounteredError" => colour(AnsiColor::Red),
+        "SkippingDetails" | "LogSkipBecauseError" | "RunResultWarning" => colour(AnsiColor::Yellow),
+        "RunResultError" | "RunResultWarningMessage" => return text.to_owned(),
+        "RunResultFailure" | "MainEncounteredError" => colour(AnsiColor::Red),
         "EndOfRunSummary" => {
             if text.starts_with("Completed successfully") {
                 colour(AnsiColor::Green)

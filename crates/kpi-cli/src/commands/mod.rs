@@ -133,6 +133,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     );
     crate::interrupt::listen();
     let outcome = applied.map_err(Failure::from).and_then(|()| dispatch(name, &session, matches));
+    crate::interrupt::release();
     // A warning of the very end can be an error too.
     let outcome =
         outcome.and_then(|ending| messages.check_warnings().map(|()| ending).map_err(Failure::from));

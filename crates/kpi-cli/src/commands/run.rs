@@ -78,6 +78,9 @@ pub fn run(session: &Session, task: Task) -> Outcome {
         show_seeds(session, &engine, &results);
     }
     if !interrupted {
+        if results.iter().any(|r| r.failures.unwrap_or(0) > 0) {
+            messages.blank();
+        }
         engine.show_failures(&results);
     }
     let manifest = engine.into_manifest();
