@@ -123,7 +123,7 @@ impl Engine {
         let materialized = node.config.materialized();
         let Some(definition) = materialization::find(
             &self.environment.macros,
-            &materialized,
+            materialized,
             self.behaviour("require_explicit_package_overrides_for_builtin_materializations", true),
         ) else {
             return Err(Error::compilation(format!(
@@ -151,7 +151,7 @@ impl Engine {
     /// A model, seed or snapshot: its materialization builds the relation and says which relations there are now.
     fn execute_relation(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
         let value = self.materialize(node, scope)?;
-        for relation in relations_of(&value, &node.config.materialized())? {
+        for relation in relations_of(&value, node.config.materialized())? {
             self.cache.add(relation);
         }
         let Some(main) = scope.results.main() else {

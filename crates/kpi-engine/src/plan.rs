@@ -78,6 +78,9 @@ impl Plan {
                 graph.add_edge(*parent, (n + i) as u32);
             }
         }
+        for (i, node) in manifest.nodes.iter().enumerate() {
+            graph.first[i] = is_selected[i] && node.resource_type == ResourceType::Seed;
+        }
         if ordered {
             for (child, node) in manifest.nodes.iter().enumerate() {
                 let mut seen = FxHashSet::default();

@@ -17,12 +17,14 @@ pub struct JobGraph {
     pub children: Vec<Vec<u32>>,
     /// Number of parents of each job.
     pub parents: Vec<u32>,
+    /// Jobs that go before all others that are ready: seeds, whose tables tests of sources may read without saying so.
+    pub first: Vec<bool>,
 }
 
 impl JobGraph {
     /// A graph of `n` jobs without edges.
     pub fn new(n: usize) -> Self {
-        Self { children: vec![Vec::new(); n], parents: vec![0; n] }
+        Self { children: vec![Vec::new(); n], parents: vec![0; n], first: vec![false; n] }
     }
 
     /// Says that `child` waits for `parent`. Doubled edges are allowed.
@@ -50,6 +52,11 @@ impl JobGraph {
         for job in order.iter().rev() {
             length[*job as usize] =
                 self.children[*job as usize].iter().map(|c| length[*c as usize] + 1).max().unwrap_or(0);
+        }
+        for (job, first) in self.first.iter().enumerate() {
+            if *first {
+                length[job] += n as u32;
+            }
         }
         length
     }
