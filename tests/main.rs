@@ -6,8 +6,10 @@ mod support;
 
 mod build;
 mod cli;
+mod docs;
 mod errors;
 mod init;
 mod killed;
 mod ls;
 mod show;
+mod unit_tests;
