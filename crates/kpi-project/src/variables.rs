@@ -63,7 +63,7 @@ mod tests {
             kpi_diagnostics::SourceFile::new("v.yml", "day: 2024-02-09\nlist: [2024-02-09, '2024-02-09']\n");
         let node = crate::yaml::parse(&file).unwrap().unwrap();
         let variables = variables_of(&node);
-        assert_eq!(variable_value(&variables["day"]).type_name(), "date");
+        assert_eq!(variable_value(&variables["day"]).type_name(), "datetime.date");
         assert_eq!(variable_value(&variables["list"]).repr(), "[datetime.date(2024, 2, 9), '2024-02-09']");
     }
 }
