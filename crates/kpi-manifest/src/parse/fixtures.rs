@@ -88,7 +88,6 @@ pub(super) fn promote_full_row(rows: &mut [Json]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustc_hash::FxHashMap;
     use serde_json::json;
 
     #[test]
