@@ -151,7 +151,8 @@ fn equal(a: &Value, b: &Value, depth: usize) -> bool {
             if a.is_same(b) {
                 return true;
             }
-            let (xs, ys) = (a.0.lock().clone(), b.0.lock().clone());
+            let xs = a.0.lock().clone();
+            let ys = b.0.lock().clone();
             xs.len() == ys.len() && xs.iter().all(|k| ys.contains(k))
         }
         (Value::Object(x), Value::Object(y)) => {
@@ -251,7 +252,9 @@ fn compare(a: &Value, b: &Value, operator: &str, depth: usize) -> Result<Option<
         (Value::List(a), Value::List(b)) => sequence(&a.snapshot(), &b.snapshot()),
         (Value::Tuple(a), Value::Tuple(b)) => sequence(a, b),
         (Value::Set(a), Value::Set(b)) => {
-            let (xs, ys) = (a.0.lock().clone(), b.0.lock().clone());
+            // One lock at a time: both may be the same set.
+            let xs = a.0.lock().clone();
+            let ys = b.0.lock().clone();
             let sub = xs.iter().all(|k| ys.contains(k));
             let sup = ys.iter().all(|k| xs.contains(k));
             Ok(match (sub, sup) {
