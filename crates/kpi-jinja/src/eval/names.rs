@@ -11,7 +11,7 @@ impl Interp {
             return Some(Value::Object(found.clone()));
         }
         if self.env.macros.is_namespace(name) {
-            return Some(Value::object(PackageNamespace { name: name.into() }));
+            return Some(Value::object(PackageNamespace { env: self.env.clone(), name: name.into() }));
         }
         self.lookup_without_macros(name)
     }
@@ -45,12 +45,28 @@ impl Interp {
 
 /// `package.macro`, looked up when it is used.
 struct PackageNamespace {
+    env: Arc<Environment>,
     name: Arc<str>,
 }
 
 impl PackageNamespace {
     fn get(&self, interp: &Interp, name: &str) -> Option<MacroRef> {
         interp.env.macros.in_namespace(&self.name, name).cloned()
+    }
+
+    /// The names of its macros, in their order.
+    fn names(&self) -> Vec<Value> {
+        let macros = &self.env.macros;
+        let own: Vec<&Arc<str>> = macros
+            .iter()
+            .filter(|m| {
+                macros.in_namespace(&self.name, &m.name).is_some_and(|found| found.unique_id == m.unique_id)
+            })
+            .map(|m| &m.name)
+            .collect();
+        let mut names: Vec<&Arc<str>> = own;
+        names.sort();
+        names.into_iter().map(Value::from).collect()
     }
 }
 
@@ -89,6 +105,18 @@ impl Object for PackageNamespace {
 
     fn is_true(&self) -> bool {
         true
+    }
+
+    fn contains(&self, needle: &Value) -> Option<bool> {
+        Some(needle.as_str().is_some_and(|name| self.env.macros.in_namespace(&self.name, name).is_some()))
+    }
+
+    fn iterate(self: Arc<Self>, _: &mut Interp) -> Result<Option<Box<dyn Iterator<Item = Value> + Send>>> {
+        Ok(Some(Box::new(self.names().into_iter())))
+    }
+
+    fn length(&self) -> Option<usize> {
+        Some(self.names().len())
     }
 
     fn repr(&self) -> String {
