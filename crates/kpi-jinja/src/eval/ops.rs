@@ -139,6 +139,8 @@ fn repeat(sequence: &Value, count: &Value) -> Result<Value> {
         Value::Str(s) => s.len(),
         other => other.length().unwrap_or(0),
     };
+    // Nothing stays nothing, however often it is taken.
+    let count = if length == 0 { 0 } else { count };
     if length.checked_mul(count).is_none_or(|size| size > MAX_SIZE) {
         return Err(Error::new(ErrorKind::Overflow, "the repeated sequence would be too large"));
     }
