@@ -1,4 +1,4 @@
-//! The scheduler and the runners of each node kind: model, seed, snapshot, test, operation, hook.
+//! The scheduler and the runners of each node kind: model, seed, snapshot, test, unit test, operation, hook.
 //!
 //! [`Engine`] holds what a run shares; [`Engine::run`] walks the selected part of the graph with a pool of workers.
 
