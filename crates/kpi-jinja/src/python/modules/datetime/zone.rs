@@ -304,7 +304,7 @@ impl Object for Zone {
 pub(crate) fn fixed(args: Args) -> Result<Value> {
     let [minutes] = args.bind("FixedOffset", ["offset"])?;
     let minutes = arguments::int(minutes.as_ref(), 0)?;
-    if minutes.abs() >= 1440 {
+    if !(-1439..=1439).contains(&minutes) {
         return Err(Error::value_error(format!("('absolute offset is too large', {minutes})")));
     }
     Ok(Value::object(match i32::try_from(minutes).unwrap_or(0) {
