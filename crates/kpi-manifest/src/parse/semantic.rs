@@ -1,6 +1,7 @@
 //! Resources that later rooms fill with life: semantic models, metrics, saved queries. Here they get ids,
 //! dependencies and their form in the manifest.
 
+use super::config::ConfigTrees;
 use super::drafts::{folders, fqn, relative_path};
 use super::static_refs::{self, Reference};
 use super::{Parser, Registry};
@@ -57,7 +58,7 @@ impl Entry<'_> {
         map
     }
 
-    fn config(&self, resource_type: ResourceType) -> Config {
+    fn config(&self, parser: &Parser, resource_type: ResourceType) -> Config {
         let mut set = self.fields.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
         for key in ["group", "meta", "enabled"] {
             if let Some(value) = self.fields.get(key).filter(|v| !v.is_null())
@@ -66,12 +67,47 @@ impl Entry<'_> {
                 set.insert(key.to_owned(), value.clone());
             }
         }
-        Config::with(resource_type, set)
+        let relative = relative_path(self.package, &self.file.path);
+        let fqn = fqn(&self.package.name, folders(relative), &self.name.into());
+        let trees = ConfigTrees::new(parser.project());
+        match trees.resolve(resource_type, &self.package.name, &fqn, Some(&set), &Map::new()) {
+            Ok(resolved) => resolved.config,
+            Err(message) => {
+                parser.warnings.lock().push(
+                    Diagnostic::error("K0508", "Parsing Error", message)
+                        .with_span(Span::whole(self.file.file.clone()))
+                        .with_node(format!("{} {} ({})", resource_type.as_str(), self.name, self.file.path)),
+                );
+                Config::with(resource_type, set)
+            }
+        }
     }
 }
 
 fn depends_on(nodes: Vec<Arc<str>>) -> Json {
     json!({"macros": [], "nodes": nodes.iter().map(|id| &**id).collect::<Vec<_>>()})
+}
+
+/// A filter as a list of templates.
+fn filter_of(value: &Json) -> Json {
+    let texts: Vec<&Json> = match value {
+        Json::String(_) => vec![value],
+        Json::Array(texts) => texts.iter().collect(),
+        other => return other.clone(),
+    };
+    json!({"where_filters": texts.iter().map(|text| json!({"where_sql_template": text})).collect::<Vec<_>>()})
+}
+
+/// Words of dbt's own, in lower case whatever they were written in.
+fn lowered(mut list: Json, keys: &[&str]) -> Json {
+    for entry in list.as_array_mut().into_iter().flatten() {
+        for key in keys {
+            if let Some(Json::String(word)) = entry.get_mut(key) {
+                *word = word.to_lowercase();
+            }
+        }
+    }
+    list
 }
 
 /// `7 days` as `{"count": 7, "granularity": "day"}`.
@@ -104,6 +140,9 @@ fn over(template: &Json, item: &Json) -> Json {
         && config.get("meta").is_none()
     {
         *config = json!({"meta": {}});
+    }
+    if let Some(filter) = map.get_mut("filter") {
+        *filter = filter_of(filter);
     }
     Json::Object(map)
 }
@@ -154,6 +193,15 @@ impl Parser {
         );
     }
 
+    /// Notes an error of an entry.
+    fn fault(&self, entry: &Entry<'_>, kind: &'static str, message: String) {
+        self.warnings.lock().push(
+            Diagnostic::error("K0629", kind, message)
+                .with_span(Span::whole(entry.file.file.clone()))
+                .with_node(format!("{} ({})", entry.name, entry.file.path)),
+        );
+    }
+
     fn described(&self, entry: &Entry<'_>, id: &str) -> Json {
         match entry.fields.get("description") {
             Some(Json::String(text)) => match self.describe(&entry.package.name, id, text) {
@@ -180,9 +228,16 @@ impl Parser {
             let target = self.model_of(registry, model, &entry.package.name);
             let node = target.as_ref().and_then(|(_, i)| registry.nodes.get(*i));
             if node.is_none() {
-                self.not_there(&entry, "semantic model", model);
+                self.fault(
+                    &entry,
+                    "Compilation Error",
+                    format!(
+                        "Semantic_Model '{id}' ({}) depends on a node named '{model}' which was not found",
+                        entry.file.path
+                    ),
+                );
             }
-            let config = entry.config(ResourceType::SemanticModel);
+            let config = entry.config(self, ResourceType::SemanticModel);
             for measure in entry.fields.get("measures").and_then(Json::as_array).into_iter().flatten() {
                 let Some(name) = measure.get("name").and_then(Json::as_str) else { continue };
                 measures.entry(name.to_owned()).or_insert_with(|| id.clone());
@@ -217,12 +272,12 @@ impl Parser {
                 "name": null, "type": null, "description": null, "label": null, "role": null, "expr": null,
                 "config": {"meta": {}},
             });
-            map.insert("entities".into(), filled(&entry.field("entities"), &entity));
+            map.insert("entities".into(), lowered(filled(&entry.field("entities"), &entity), &["type"]));
             let measure = json!({
                 "name": null, "agg": null, "description": null, "label": null, "create_metric": false, "expr": null,
                 "agg_params": null, "non_additive_dimension": null, "agg_time_dimension": null, "config": {"meta": {}},
             });
-            let mut listed = filled(&entry.field("measures"), &measure);
+            let mut listed = lowered(filled(&entry.field("measures"), &measure), &["agg"]);
             for measure in listed.as_array_mut().into_iter().flatten() {
                 let number = measure.get("expr").filter(|e| e.is_number()).map(Json::to_string);
                 if let (Some(number), Some(map)) = (number, measure.as_object_mut()) {
@@ -234,11 +289,14 @@ impl Parser {
                 "name": null, "type": null, "description": null, "label": null, "is_partition": false,
                 "type_params": null, "expr": null, "metadata": null, "config": {"meta": {}},
             });
-            let mut listed = filled(&entry.field("dimensions"), &dimension);
+            let mut listed = lowered(filled(&entry.field("dimensions"), &dimension), &["type"]);
             for params in listed.as_array_mut().into_iter().flatten().filter_map(|d| d.get_mut("type_params"))
             {
                 if let Json::Object(params) = params {
                     params.entry("validity_params").or_insert(Json::Null);
+                    if let Some(Json::String(grain)) = params.get_mut("time_granularity") {
+                        *grain = grain.to_lowercase();
+                    }
                 }
             }
             map.insert("dimensions".into(), listed);
@@ -278,7 +336,19 @@ impl Parser {
         let mut found = Section::new();
         for entry in entries(self, "metrics") {
             let (id, metric) = self.metric(&entry, measures);
-            let enabled = entry.config(ResourceType::Metric).enabled();
+            if found.contains_key(&id) {
+                self.fault(
+                    &entry,
+                    "Compilation Error",
+                    format!(
+                        "dbt found two metrics with the name \"{0}\".\n\nSince these resources have the same name, dbt will be \
+                         unable to find the correct resource\nwhen looking for {0}.\n\nTo fix this, change the name of one of \
+                         these resources.",
+                        entry.name
+                    ),
+                );
+            }
+            let enabled = entry.config(self, ResourceType::Metric).enabled();
             let Json::Object(map) = metric else { continue };
             if enabled {
                 let names = registry.lookup.metrics.entry(entry.name.into()).or_default();
@@ -315,13 +385,21 @@ impl Parser {
                     map.insert(key.to_owned(), value);
                 }
             }
+            map.entry("calculation").or_insert_with(|| "conversion_rate".into());
+            map.entry("constant_properties").or_insert(Json::Null);
+            let length = map.get_mut("window").map_or(Json::Null, |length| window(length.take()));
+            map.insert("window".into(), length);
         }
         let mut on: Vec<Arc<str>> = Vec::new();
         for name in inputs.iter().filter_map(|input| input.get("name").and_then(Json::as_str)) {
             match measures.get(name) {
                 Some(id) if !on.contains(id) => on.push(id.clone()),
                 Some(_) => {}
-                None => self.not_there(entry, "metric", name),
+                None => self.fault(
+                    entry,
+                    "Parsing Error",
+                    format!("A semantic model having a measure `{name}` does not exist but was referenced."),
+                ),
             }
         }
         params.insert("input_measures".into(), Json::Array(inputs));
@@ -359,19 +437,14 @@ impl Parser {
         };
         params.insert("cumulative_type_params".into(), cumulative);
         params.insert("metric_aggregation_params".into(), Json::Null);
-        let config = entry.config(ResourceType::Metric);
-        let filter = match entry.fields.get("filter") {
-            Some(Json::String(text)) => json!({"where_filters": [{"where_sql_template": text}]}),
-            Some(Json::Array(texts)) => json!({
-                "where_filters": texts.iter().map(|text| json!({"where_sql_template": text})).collect::<Vec<_>>(),
-            }),
-            _ => Json::Null,
-        };
+        let config = entry.config(self, ResourceType::Metric);
+        let filter = entry.fields.get("filter").map_or(Json::Null, filter_of);
         let mut map = entry.head(ResourceType::Metric, &id, &[]);
         let description = self.described(entry, &id);
         map.insert("description".into(), if description.is_null() { "".into() } else { description });
         map.insert("label".into(), entry.field("label"));
-        map.insert("type".into(), entry.fields.get("type").cloned().unwrap_or_else(|| "simple".into()));
+        let kind = entry.fields.get("type").and_then(Json::as_str).unwrap_or("simple").to_lowercase();
+        map.insert("type".into(), kind.into());
         map.insert("type_params".into(), Json::Object(params));
         map.insert("filter".into(), filter);
         map.insert("metadata".into(), Json::Null);
@@ -419,7 +492,7 @@ impl Parser {
         let mut found = Section::new();
         for entry in entries(self, "saved_queries") {
             let id: Arc<str> = format!("saved_query.{}.{}", entry.package.name, entry.name).into();
-            let config = entry.config(ResourceType::SavedQuery);
+            let config = entry.config(self, ResourceType::SavedQuery);
             let given = entry.fields.get("query_params").cloned().unwrap_or_else(|| json!({}));
             let mut on = Vec::new();
             for name in
@@ -435,10 +508,8 @@ impl Parser {
                 &json!({"metrics": [], "group_by": [], "where": null, "order_by": [], "limit": null}),
                 &given,
             );
-            if let Some(Json::String(text)) = params.get("where").cloned()
-                && let Json::Object(params) = &mut params
-            {
-                params.insert("where".into(), json!({"where_filters": [{"where_sql_template": text}]}));
+            if let Some(filter) = params.get_mut("where") {
+                *filter = filter_of(filter);
             }
             let exports: Vec<Json> = entry
                 .fields
@@ -452,7 +523,7 @@ impl Parser {
                     json!({
                         "name": export.get("name"),
                         "config": {
-                            "export_as": get("export_as").unwrap_or_else(|| "table".into()),
+                            "export_as": get("export_as").and_then(|k| Some(k.as_str()?.to_lowercase())).unwrap_or_else(|| "table".into()),
                             "schema_name": get("schema").unwrap_or_else(|| (&*self.shared.facts.schema).into()),
                             "alias": get("alias").or_else(|| export.get("name").cloned()),
                             "database": self.shared.facts.database.as_deref(),
