@@ -1,6 +1,6 @@
 //! What names mean in templates, for all nodes alike: variables, the environment, the target, exceptions...
 //!
-//! [`Shared`] is made once per invocation. The parser ([`parsing`]) and the engine add the names of one node on top.
+//! [`Shared`] is made once per invocation. The parser (`parsing`) and the engine add the names of one node on top.
 
 mod arguments;
 mod environment;

@@ -32,7 +32,7 @@ pub fn format(interp: &mut Interp, template: &str, args: Args) -> Result<String>
 /// `template.format_map(mapping)`
 ///
 /// # Errors
-/// As [`format`].
+/// As [`format()`].
 pub fn format_map(interp: &mut Interp, template: &str, mapping: &Value) -> Result<String> {
     let lookup = |interp: &mut Interp, name: &str| match mapping {
         Value::Dict(dict) => Ok(dict.get(name)),
