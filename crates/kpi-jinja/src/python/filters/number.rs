@@ -120,9 +120,11 @@ fn to_float(value: &Value) -> Result<Option<f64>> {
 /// `int(default, base)`
 pub(super) fn int(_: &mut Interp, value: Value, args: Args) -> Result<Value> {
     let [default, base] = args.bind("int", ["default?", "base?"])?;
-    let base = u32::try_from(index_or(base.as_ref(), 10)?).unwrap_or(u32::MAX);
     let direct = match (&value, markup::text(&value)) {
-        (_, Some(text)) => parse_int(&text, base),
+        (_, Some(text)) => {
+            let base = base.as_ref().map_or(Some(10), |b| b.as_i64());
+            base.and_then(|b| u32::try_from(b).ok()).and_then(|b| parse_int(&text, b))
+        }
         // An infinity is an OverflowError, which the filter does not catch.
         (Value::Float(f), _) if f.is_infinite() => Some(whole(*f)?),
         (Value::Float(f), _) => whole(*f).ok(),

@@ -3,9 +3,9 @@
 use super::attribute::{Path, lowered};
 use super::{argument_error, given, truth};
 use crate::python::iteration::{collect, generator};
-use crate::python::markup;
 use crate::python::methods;
 use crate::python::named_tuple::NamedTuple;
+use crate::python::{arguments, markup};
 use crate::{Args, Interp, Key, Result, Value};
 use std::cmp::Ordering;
 
@@ -36,14 +36,20 @@ pub(super) fn dictsort(interp: &mut Interp, value: Value, args: Args) -> Result<
             (if case_sensitive { part } else { lowered(part) }, pair)
         })
         .collect();
-    methods::sort_by_key(&mut keyed, truth(reverse.as_ref()))?;
+    methods::sort_by_key(&mut keyed, direction(reverse.as_ref())?)?;
     Ok(Value::list(keyed.into_iter().map(|(_, pair)| pair)))
+}
+
+/// `reverse`, which Python takes as an integer: a text there is a mistake, mostly an attribute's name.
+fn direction(reverse: Option<&Value>) -> Result<bool> {
+    Ok(reverse.map_or(Ok(0), arguments::index)? != 0)
 }
 
 /// `sort(reverse, case_sensitive, attribute)`
 pub(super) fn sort(interp: &mut Interp, value: Value, args: Args) -> Result<Value> {
     let [reverse, case_sensitive, attribute] =
         args.bind("sort", ["reverse?", "case_sensitive?", "attribute?"])?;
+    let reverse = direction(reverse.as_ref())?;
     let ignore_case = !truth(case_sensitive.as_ref());
     let paths: Vec<Path> = match given(attribute) {
         None => vec![Path::new(None)],
@@ -62,7 +68,7 @@ pub(super) fn sort(interp: &mut Interp, value: Value, args: Args) -> Result<Valu
         }
         keyed.push((Value::tuple(key), item));
     }
-    methods::sort_by_key(&mut keyed, truth(reverse.as_ref()))?;
+    methods::sort_by_key(&mut keyed, reverse)?;
     Ok(Value::list(keyed.into_iter().map(|(_, item)| item)))
 }
 

@@ -176,10 +176,10 @@ pub(super) fn truncate(_: &mut Interp, value: Value, args: Args) -> Result<Value
     if value.is_undefined() {
         return Ok(value);
     }
-    let (body, escaped) = required("truncate", &value)?;
-    if i64::try_from(text::char_len(&body)).unwrap_or(i64::MAX) <= length.saturating_add(leeway) {
+    if value.length().is_some_and(|n| i64::try_from(n).unwrap_or(i64::MAX) <= length.saturating_add(leeway)) {
         return Ok(value);
     }
+    let (body, escaped) = required("truncate", &value)?;
     let kept = text::char_slice(&body, 0, usize::try_from(length - end_length).unwrap_or(0));
     let kept = if truth(kill_words.as_ref()) { kept } else { kept.rsplit_once(' ').map_or(kept, |(a, _)| a) };
     Ok(again(format!("{kept}{end}"), escaped))

@@ -81,7 +81,7 @@ pub(super) fn call_list(interp: &mut Interp, list: &List, name: &str, args: Args
             }
             let [key, reverse] = args.bind("sort", ["key?", "reverse?"])?;
             let mut items = list.snapshot();
-            let reverse = reverse.is_some_and(|v| v.is_true());
+            let reverse = reverse.as_ref().map_or(Ok(0), index)? != 0;
             match key {
                 None | Some(Value::None) => sort(&mut items, reverse)?,
                 Some(key) => {

@@ -199,7 +199,8 @@ impl Emitter {
             Value::Str(s) => self.string(s, context),
             Value::Object(object) => match datetime::yaml_text(value) {
                 Some(text) => self.plain_scalar(&text, context),
-                None => match object.to_json() {
+                // Times and escaped text have JSON, but no representer.
+                None => match object.to_json().filter(|_| !is_refused(object.type_name())) {
                     Some(json) => self.node(&Value::from_json(&json), context, depth + 1),
                     None => Err(Error::value_error(format!("cannot represent an object: {}", value.repr()))),
                 },
@@ -431,6 +432,10 @@ fn float(f: f64) -> String {
     }
     let text = repr_float(f);
     if text.contains('.') { text } else { text.replacen('e', ".0e", 1) }
+}
+
+fn is_refused(type_name: &str) -> bool {
+    type_name == "Markup" || type_name.starts_with("datetime.")
 }
 
 fn is_simple_key(key: &Value) -> bool {
