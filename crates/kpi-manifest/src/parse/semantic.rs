@@ -110,6 +110,14 @@ fn lowered(mut list: Json, keys: &[&str]) -> Json {
     list
 }
 
+/// A scalar as the text that Python makes of it.
+fn as_text(value: &Json) -> Json {
+    match value {
+        Json::String(_) => value.clone(),
+        other => kpi_jinja::Value::from_json(other).to_string().into(),
+    }
+}
+
 /// `7 days` as `{"count": 7, "granularity": "day"}`.
 fn window(value: Json) -> Json {
     let Some((count, unit)) = value.as_str().and_then(|text| text.trim().split_once(' ')) else {
@@ -244,8 +252,10 @@ impl Parser {
                 if measure.get("create_metric").and_then(Json::as_bool) == Some(true) {
                     let fields = json!({
                         "name": name, "label": measure.get("label").cloned().unwrap_or_else(|| name.into()),
-                        "description": measure.get("description").cloned().unwrap_or(Json::Null),
-                        "type": "simple", "type_params": {"measure": name},
+                        "description": format!("Metric created from measure {name}"),
+                        "type": "simple",
+                        "type_params": {"measure": name, "expr": measure.get("expr").map_or_else(|| name.into(), as_text)},
+                        "config": {"meta": {}, "enabled": true},
                     });
                     if let Json::Object(fields) = fields {
                         let metric =
@@ -279,9 +289,21 @@ impl Parser {
             });
             let mut listed = lowered(filled(&entry.field("measures"), &measure), &["agg"]);
             for measure in listed.as_array_mut().into_iter().flatten() {
-                let number = measure.get("expr").filter(|e| e.is_number()).map(Json::to_string);
-                if let (Some(number), Some(map)) = (number, measure.as_object_mut()) {
-                    map.insert("expr".into(), number.into());
+                let Json::Object(measure) = measure else { continue };
+                if let Some(expression) = measure.get_mut("expr").filter(|e| !e.is_null()) {
+                    *expression = as_text(expression);
+                }
+                // Once its metric is made, dbt forgets that it was asked to.
+                measure.insert("create_metric".into(), false.into());
+                if let Some(Json::Object(params)) = measure.get_mut("agg_params") {
+                    for key in ["use_discrete_percentile", "use_approximate_percentile"] {
+                        params.entry(key).or_insert(Json::Bool(false));
+                    }
+                    params.entry("percentile").or_insert(Json::Null);
+                }
+                if let Some(Json::Object(dimension)) = measure.get_mut("non_additive_dimension") {
+                    dimension.entry("window_choice").or_insert_with(|| "min".into());
+                    dimension.entry("window_groupings").or_insert_with(|| json!([]));
                 }
             }
             map.insert("measures".into(), listed);
