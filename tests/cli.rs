@@ -74,7 +74,7 @@ fn json_messages_have_dbts_shape() {
 #[test]
 fn the_log_file_has_what_the_terminal_does_not_show() {
     let project = one_model();
-    project.kpi(&["--log-level", "none", "run"]).expect(0);
+    assert_eq!(project.kpi(&["--quiet", "run"]).expect(0).text(), "");
     let log = project.read("logs/kpi.log");
     assert!(log.contains("[info ] [MainThread]: Running with kpi"), "{log}");
     assert!(log.contains("[debug]"), "{log}");

@@ -115,14 +115,30 @@ pub struct Flags {
     /// The words of the call, for `invocation_command`.
     pub command_line: String,
     from_project: Vec<&'static str>,
+    /// Environment variables that were set under a name of former times: old name, new name.
+    pub renamed: Vec<(&'static str, String)>,
 }
 
-/// Reads an environment variable: `KPI_NAME`, then `DBT_NAME`; an empty one counts as absent.
+/// Names of former times: variable and flag.
+const RENAMED: &[(&str, &str)] = &[
+    ("DBT_DEFER_TO_STATE", "defer"),
+    ("DBT_FAVOR_STATE_MODE", "favor_state"),
+    ("DBT_NO_PRINT", "print"),
+    ("DBT_ARTIFACT_STATE_PATH", "state"),
+];
+
+/// A flag of the log file that follows one of the terminal unless it is set itself.
+const FOLLOWERS: &[(&str, &str)] =
+    &[("log_level", "log_level_file"), ("log_format", "log_format_file"), ("use_colors", "use_colors_file")];
+
+/// Reads an environment variable: `KPI_NAME`, then `DBT_ENGINE_NAME`, then `DBT_NAME`; an empty one counts as absent.
 pub fn environment(name: &str) -> Option<String> {
     let upper = name.to_uppercase();
-    ["KPI_", "DBT_"]
-        .iter()
-        .find_map(|prefix| std::env::var(format!("{prefix}{upper}")).ok().filter(|v| !v.is_empty()))
+    let set = |variable: &str| std::env::var(variable).ok().filter(|v| !v.is_empty());
+    let renamed = RENAMED.iter().find(|(_, flag)| *flag == name).and_then(|(old, _)| set(old));
+    renamed.or_else(|| {
+        ["KPI_", "DBT_ENGINE_", "DBT_"].iter().find_map(|prefix| set(&format!("{prefix}{upper}")))
+    })
 }
 
 fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
@@ -139,6 +155,22 @@ fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
         )
         .with_hint("use 1 or 0")),
     }
+}
+
+/// A moment of the command line.
+fn moment(flag: &str, text: &str) -> Result<chrono::NaiveDateTime, Diagnostic> {
+    let formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
+    let date =
+        || chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|d| d.and_hms_opt(0, 0, 0));
+    formats
+        .iter()
+        .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
+        .or_else(date)
+        .or_else(|| chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| t.naive_utc()))
+        .ok_or_else(|| {
+            Diagnostic::error("K0013", "Usage Error", format!("--{flag} is '{text}', which is not a moment"))
+                .with_hint("write 2024-01-31 or 2024-01-31 10:00:00")
+        })
 }
 
 impl Flags {
@@ -219,10 +251,51 @@ impl Flags {
         for (name, default) in BEHAVIOUR_FLAGS {
             flags.values.insert((*name).to_owned(), json!(default));
         }
-        if flags.switch("debug") {
-            flags.values.insert("log_level".into(), json!("debug"));
+        for (old, flag) in RENAMED {
+            if std::env::var(old).is_ok_and(|v| !v.is_empty()) {
+                flags.renamed.push((*old, format!("DBT_ENGINE_{}", flag.to_uppercase())));
+            }
         }
+        flags.check_event_times()?;
+        flags.follow();
         Ok(flags)
+    }
+
+    /// Lets the flags of the log file follow those of the terminal.
+    fn follow(&mut self) {
+        for (leader, follower) in FOLLOWERS {
+            if !self.from_project.contains(leader)
+                && self.from_project.contains(follower)
+                && let Some(value) = self.values.get(*leader).cloned()
+            {
+                self.values.insert((*follower).to_owned(), value);
+            }
+        }
+        if self.switch("debug") {
+            self.values.insert("log_level".into(), json!("debug"));
+        }
+    }
+
+    /// The window of microbatch models has two ends, the first before the second.
+    fn check_event_times(&self) -> Result<(), Diagnostic> {
+        let wrong = |message: String| Err(Diagnostic::error("K0013", "Usage Error", message));
+        let missing = |given: &str, other: &str| {
+            wrong(format!("When specifying `--{given}`, `--{other}` must also be present."))
+        };
+        match (self.text("event_time_start"), self.text("event_time_end")) {
+            (None, None) => Ok(()),
+            (Some(_), None) => missing("event-time-start", "event-time-end"),
+            (None, Some(_)) => missing("event-time-end", "event-time-start"),
+            (Some(start), Some(end)) => {
+                let moments = (moment("event-time-start", start)?, moment("event-time-end", end)?);
+                if moments.0 >= moments.1 {
+                    return wrong(
+                        "Value for `--event-time-start` must be less than `--event-time-end`".to_owned(),
+                    );
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Applies the project's `flags:` where neither command line nor environment said anything.
@@ -241,7 +314,8 @@ impl Flags {
                     ));
                 }
                 self.values.insert(key, value.clone());
-            } else if self.from_project.contains(&key.as_str()) {
+            } else if let Some(place) = self.from_project.iter().position(|name| *name == key) {
+                self.from_project.remove(place);
                 self.values.insert(key, value.clone());
             } else if !self.values.contains_key(&key)
                 && let Some(near) = nearest(&key, BEHAVIOUR_FLAGS.iter().map(|(name, _)| *name))
@@ -254,7 +328,13 @@ impl Flags {
                 .with_hint(format!("did you mean '{near}'?")));
             }
         }
+        self.follow();
         Ok(())
+    }
+
+    /// Whether there is a flag of this name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Whether a switch is on; unset counts as off.

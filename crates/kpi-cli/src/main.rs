@@ -7,6 +7,7 @@
 
 mod arguments;
 mod commands;
+mod deprecations;
 mod event_codes;
 mod flags;
 mod interrupt;

@@ -11,6 +11,7 @@ use crate::warnings::{Treatment, WarningRules};
 use kpi_diagnostics::{Diagnostic, Event, EventSink, Level, Severity};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -38,6 +39,9 @@ pub struct Messages {
     progress: Option<Progress>,
     rules: WarningRules,
     failed_warnings: Mutex<Vec<String>>,
+    /// How often each deprecation was met.
+    deprecations: Mutex<BTreeMap<&'static str, usize>>,
+    show_all_deprecations: bool,
     secrets: Vec<String>,
 }
 
@@ -103,6 +107,8 @@ impl Messages {
             progress,
             rules: WarningRules::new(flags.switch("warn_error"), flags.value("warn_error_options"))?,
             failed_warnings: Mutex::new(Vec::new()),
+            deprecations: Mutex::new(BTreeMap::new()),
+            show_all_deprecations: flags.switch("show_all_deprecations"),
             secrets: secrets(),
         };
         if messages.file_format != Format::Json {
@@ -135,6 +141,11 @@ impl Messages {
     /// The rules for warnings.
     pub fn rules(&self) -> &WarningRules {
         &self.rules
+    }
+
+    /// How often each deprecation was met.
+    pub fn deprecations(&self) -> Vec<(&'static str, usize)> {
+        self.deprecations.lock().iter().map(|(name, count)| (*name, *count)).collect()
     }
 
     /// Says something.
@@ -347,6 +358,15 @@ impl EventSink for Messages {
                     self.failed_warnings.lock().push(event.message);
                     return;
                 }
+            }
+        }
+        if event.level == Level::Warn && event.name.ends_with("Deprecation") {
+            let mut counts = self.deprecations.lock();
+            let count = counts.entry(event.name).or_insert(0);
+            *count += 1;
+            // One of a kind says what to change; hundreds would hide everything else.
+            if *count > 1 && !self.show_all_deprecations {
+                return;
             }
         }
         if let Some(progress) = &self.progress {

@@ -172,7 +172,12 @@ impl Session {
         let shared = Shared::new(project.clone(), adapter.clone(), options);
         let mut manifest = kpi_manifest::parse::parse_shared(&shared)?;
         if let Some(sql) = inline {
-            kpi_manifest::parse::add_inline(&mut manifest, &shared, sql)?;
+            kpi_manifest::parse::add_inline(&mut manifest, &shared, sql).map_err(|mut errors| {
+                for error in &mut errors {
+                    error.message = format!("Error parsing inline query: {}", error.message);
+                }
+                errors
+            })?;
         }
         self.messages.check_warnings()?;
         self.found(&manifest);

@@ -4,7 +4,7 @@ use crate::messages::Messages;
 use kpi_artifacts::{NodeResult, NodeStatus};
 use kpi_diagnostics::Level;
 use kpi_manifest::{Manifest, Node, ResourceType};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// More commands than these would be a wall of text.
@@ -118,6 +118,29 @@ fn unit_test_name(test: &Json) -> String {
     }
 }
 
+/// The group of a node, as structured logs show it; a test is in that of the node that it tests.
+fn group(manifest: &Manifest, node: Option<&Node>) -> Option<Json> {
+    let node = node?;
+    let tested = || node_of(manifest, node.attached_node.as_deref()?)?.group.as_ref();
+    let name = node.group.as_ref().or_else(tested)?;
+    let group = manifest.groups.values().find(|g| g.name == *name)?;
+    let owner: Map<String, Json> = group
+        .owner
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), Json::from(python_text(value))))
+        .collect();
+    Some(json!({"name": &*group.name, "package_name": &*group.package_name, "owner": owner}))
+}
+
+/// A value as Python's `str()` shows it: structured logs hold owners as text.
+fn python_text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => kpi_jinja::Value::from_json(other).to_string(),
+    }
+}
+
 /// The lines about one result that needs a look.
 fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warning: bool) {
     let node = node_of(manifest, &result.unique_id);
@@ -148,7 +171,15 @@ fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warni
     };
     messages.blank();
     let place = if path.is_empty() { String::new() } else { format!(" ({path})") };
-    let fields = json!({"resource_type": resource, "node_name": name, "path": path, "node_info": info});
+    let group = group(manifest, node);
+    let with_group = |mut fields: Json| {
+        if let (Some(fields), Some(group)) = (fields.as_object_mut(), &group) {
+            fields.insert("group".to_owned(), group.clone());
+        }
+        fields
+    };
+    let fields =
+        with_group(json!({"resource_type": resource, "node_name": name, "path": path, "node_info": info}));
     if warning {
         messages.say_with(
             "RunResultWarning",
@@ -178,7 +209,7 @@ fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warni
                 "RunResultError",
                 Level::Error,
                 format!("  {message}"),
-                json!({"msg": message, "node_info": info}),
+                with_group(json!({"msg": message, "node_info": info})),
             );
         }
         None => {

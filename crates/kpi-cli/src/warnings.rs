@@ -21,6 +21,8 @@ pub struct WarningRules {
     error: Vec<String>,
     warn: Vec<String>,
     silence: Vec<String>,
+    /// Whether `include` and `exclude`, names of former times, were used.
+    pub of_former_times: (bool, bool),
 }
 
 /// Lines about a node's own result: its severity decides about them, not the rules.
@@ -66,6 +68,7 @@ impl WarningRules {
                 return Err(wrong(format!("--warn-error-options is {other}, but must be a mapping")));
             }
         };
+        rules.of_former_times = (map.contains_key("include"), map.contains_key("exclude"));
         for (key, value) in &map {
             match key.as_str() {
                 "error" | "include" => match value.as_str() {

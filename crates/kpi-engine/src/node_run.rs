@@ -74,7 +74,8 @@ impl Engine {
         let mut outcome = match compiled {
             Err(error) => self.failed(node, &error),
             Ok(compiled) => {
-                let mut outcome = if task == Task::Compile || node.is_ephemeral() {
+                let shown = matches!(task, Task::Show { .. });
+                let mut outcome = if task == Task::Compile || (node.is_ephemeral() && !shown) {
                     Outcome::of(NodeStatus::Success)
                 } else {
                     on_execute();

@@ -76,6 +76,18 @@ pub fn clean(session: &Session, matches: &ArgMatches) -> Outcome {
         .with_hint("if you mean it: kpi clean --no-clean-project-files-only")
         .into());
     }
+    if config.clean_targets.iter().any(|t| t == "dbt_modules")
+        && !config.clean_targets.contains(&config.packages_install_path)
+    {
+        session.messages.say_with(
+            "PackageInstallPathDeprecation",
+            Level::Warn,
+            "[WARNING]: Deprecated functionality\nThe install path has changed from `dbt_modules` to \
+             `dbt_packages`. Change `clean-targets` in the project file, or set `packages-install-path: dbt_modules`.",
+            json!({}),
+        );
+        session.messages.check_warnings()?;
+    }
     let dry = matches.get_flag("dry-run");
     for path in &targets {
         let shown = path.display().to_string();

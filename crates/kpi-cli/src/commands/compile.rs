@@ -32,6 +32,7 @@ pub fn compile(session: &Session) -> Outcome {
         write::run_results(session, &project, &[], 0.0)?;
         return Ok(Ending::Good);
     }
+    write::graph_summary(session, &project, &engine.manifest)?;
     let summary = engine.run(Task::Compile, &selected)?;
     let manifest = engine.into_manifest();
     write::run_results(session, &project, &summary.results, summary.elapsed)?;

@@ -15,6 +15,7 @@ mod show;
 mod write;
 
 use crate::arguments;
+use crate::deprecations;
 use crate::flags::{self, Flags};
 use crate::messages::Messages;
 use crate::session::{Ending, Failure, Outcome, Session, VERSION, is_native};
@@ -131,6 +132,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         format!("running kpi with arguments {}", Json::Object(session.flags.to_map())),
         json!({"args": session.flags.to_map()}),
     );
+    deprecations::of_call(&session);
     crate::interrupt::listen();
     let outcome = applied.map_err(Failure::from).and_then(|()| dispatch(name, &session, matches));
     crate::interrupt::release();
@@ -147,6 +149,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         }
     };
     let name = if matches!(name, "generate" | "serve") { format!("docs {name}") } else { name.to_owned() };
+    deprecations::summary(&messages, session.flags.switch("show_all_deprecations"));
     let elapsed = clock.elapsed().as_secs_f64();
     let verb = if code == GOOD { "succeeded" } else { "failed" };
     messages.say_with(

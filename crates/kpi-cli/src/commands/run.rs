@@ -62,6 +62,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
         write::run_results(session, &project, &[], 0.0)?;
         return Ok(Ending::Good);
     }
+    write::graph_summary(session, &project, &engine.manifest)?;
     let outcome = engine.run(task, &selected);
     let RunSummary { results, elapsed, interrupted } = match outcome {
         Ok(summary) => summary,

@@ -69,9 +69,11 @@ pub fn nodes(session: &Session, loaded: &Loaded, task: Task) -> Result<Vec<Arc<s
 /// A selection that makes no sense.
 pub fn listed(session: &Session, loaded: &Loaded) -> Result<Vec<Arc<str>>, Failure> {
     // With dbt's `ls --models` only models are meant; in other commands it is another word for `--select`.
-    let models =
-        std::env::args().any(|word| word == "-m" || word == "--models" || word.starts_with("--models="));
-    let types = if models { vec![Model] } else { resource_types(session, LISTED, LISTABLE)? };
+    let types = if crate::deprecations::says_models() {
+        vec![Model]
+    } else {
+        resource_types(session, LISTED, LISTABLE)?
+    };
     evaluate(session, loaded, &types, true)
 }
 

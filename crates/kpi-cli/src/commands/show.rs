@@ -55,7 +55,13 @@ pub fn show(session: &Session) -> Outcome {
     }
     let (engine, _) = run::engine(session, loaded);
     for preview in engine.preview(&selected, Some(limit(session)))? {
-        print(session, &preview.name, &preview.unique_id, &preview.table, inline.is_some());
+        let version = engine.manifest.node(&preview.unique_id).and_then(|node| node.version.as_ref());
+        let name = match version {
+            Some(Json::String(version)) => format!("{}.v{version}", preview.name),
+            Some(version) => format!("{}.v{version}", preview.name),
+            None => preview.name.to_string(),
+        };
+        print(session, &name, &preview.unique_id, &preview.table, inline.is_some());
     }
     Ok(Ending::Good)
 }

@@ -5,7 +5,7 @@ use kpi_artifacts::{Catalog, NodeResult, RunResults, write_json, write_manifest}
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
 
 fn failed(error: Diagnostic) -> Failure {
@@ -44,6 +44,31 @@ pub fn catalog(session: &Session, project: &Project, catalog: &Catalog) -> Resul
     write_json(&path, catalog).map_err(failed)?;
     written(session, "CatalogArtifact", &path);
     Ok(path)
+}
+
+/// `target/graph_summary.json`: names, types and edges, for a look at the graph's shape.
+pub fn graph_summary(session: &Session, project: &Project, manifest: &Manifest) -> Result<(), Failure> {
+    if !session.flags.switch("write_json") {
+        return Ok(());
+    }
+    let graph = &manifest.graph;
+    let linked: Map<String, Json> = graph
+        .vertices()
+        .map(|vertex| {
+            let id = graph.id(vertex);
+            let mut entry = Map::new();
+            entry.insert("name".to_owned(), json!(&**id));
+            entry.insert("type".to_owned(), json!(id.split('.').next()));
+            let after: Vec<usize> = graph.children_of(vertex).map(|child| child.index()).collect();
+            if !after.is_empty() {
+                entry.insert("succ".to_owned(), json!(after));
+            }
+            (vertex.index().to_string(), Json::Object(entry))
+        })
+        .collect();
+    let path = session.target_path(project).join("graph_summary.json");
+    let summary = json!({"_invocation_id": session.invocation.id, "linked": linked});
+    write_json(&path, &summary).map_err(failed)
 }
 
 /// `target/run_results.json`

@@ -1,0 +1,102 @@
+//! What a call uses that dbt wants to see no more: flags and variables of former times.
+
+use crate::messages::Messages;
+use crate::session::Session;
+use kpi_diagnostics::Level;
+use serde_json::{Value as Json, json};
+
+/// The prefix that is kept for dbt's own variables.
+const RESERVED: &str = "DBT_ENGINE_";
+
+fn warn(messages: &Messages, name: &'static str, text: &str, data: Json) {
+    messages.say_with(
+        name,
+        Level::Warn,
+        format!("[WARNING][{name}]: Deprecated functionality\n{text}"),
+        data,
+    );
+}
+
+/// Whether `--models` or one of its short forms was typed.
+pub fn says_models() -> bool {
+    std::env::args_os().skip(1).any(|word| {
+        let word = word.to_string_lossy();
+        matches!(&*word, "-m" | "--model" | "--models")
+            || word.starts_with("--model=")
+            || word.starts_with("--models=")
+    })
+}
+
+/// Warns of what the call itself uses.
+pub fn of_call(session: &Session) {
+    let messages = &session.messages;
+    for (old, new) in &session.flags.renamed {
+        messages.say_with(
+            "EnvironmentVariableRenamed",
+            Level::Warn,
+            format!(
+                "[WARNING]: The environment variable `{old}` has been renamed as `{new}`.\nWhile `{old}` is set, its \
+                 value is used instead of `{new}`."
+            ),
+            json!({"old_name": old, "new_name": new}),
+        );
+    }
+    if says_models() {
+        warn(
+            messages,
+            "ModelParamUsageDeprecation",
+            "Usage of `--models`, `--model`, and `-m` is deprecated in favor of `--select` or `-s`.",
+            json!({}),
+        );
+    }
+    let (include, exclude) = messages.rules().of_former_times;
+    if include || exclude {
+        let mut text = String::from("The warning options use names of former times:");
+        if include {
+            text.push_str(" write `error` instead of `include`.");
+        }
+        if exclude {
+            text.push_str(" write `warn` instead of `exclude`.");
+        }
+        let data = json!({"found_include": include, "found_exclude": exclude});
+        warn(messages, "WEOIncludeExcludeDeprecation", &text, data);
+    }
+    let reserved = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in reserved.filter(|name| name.starts_with(RESERVED)) {
+        let rest = name.trim_start_matches(RESERVED);
+        let known =
+            rest.starts_with("ENV_") || session.flags.knows(&rest.to_lowercase()) || rest == "INVOCATION_ID";
+        if !known {
+            warn(
+                messages,
+                "EnvironmentVariableNamespaceDeprecation",
+                &format!(
+                    "The prefix `{RESERVED}` of the environment variable `{name}` is reserved: such a variable may \
+                     collide with one of dbt's own."
+                ),
+                json!({"env_var": name, "reserved_prefix": RESERVED}),
+            );
+        }
+    }
+}
+
+/// The last word on deprecations: how often each was met.
+pub fn summary(messages: &Messages, show_all: bool) {
+    let counts = messages.deprecations();
+    if counts.is_empty() {
+        return;
+    }
+    let mut text = String::from("Summary of encountered deprecations:");
+    for (name, count) in &counts {
+        let times = if *count == 1 { "occurrence" } else { "occurrences" };
+        text.push_str(&format!("\n- {name}: {count} {times}"));
+    }
+    let hidden = !show_all && counts.iter().any(|(_, count)| *count > 1);
+    if hidden {
+        text.push_str("\nTo see each of them, run the command again with `--show-all-deprecations`.");
+    }
+    let summaries: Vec<Json> =
+        counts.iter().map(|(name, count)| json!({"event_name": name, "occurrences": count})).collect();
+    let data = json!({"summaries": summaries, "show_all_hint": hidden});
+    warn(messages, "DeprecationsSummary", &text, data);
+}
