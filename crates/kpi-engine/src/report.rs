@@ -212,13 +212,7 @@ impl Reporter {
                     "fail" => format!("FAIL {}", failures.unwrap_or(0)),
                     _ => "ERROR".to_owned(),
                 };
-                let verb = match status {
-                    "pass" => "PASS",
-                    "warn" => "WARN",
-                    "fail" => "FAIL",
-                    _ => "ERROR",
-                };
-                ("LogTestResult", format!("{verb} {}", test_name(node)), text)
+                ("LogTestResult", format!("{text} {}", test_name(node)), text)
             }
             ResourceType::Seed => (
                 "LogSeedResult",

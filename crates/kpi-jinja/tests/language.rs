@@ -1,8 +1,8 @@
 //! The language: statements, scopes, operators, undefined values. Every expectation was taken from Python's jinja2.
 
-mod common;
-use common::{render, render_with, show};
+mod rendering;
 use kpi_jinja::ErrorKind;
+use rendering::{render, render_with, show};
 
 fn check(cases: &[(&str, &str)]) {
     for (text, expected) in cases {

@@ -1,9 +1,9 @@
 //! Macros: how they are found, called and left, and what is known about them without rendering.
 
-mod common;
-use common::{render_in, render_with, world};
+mod rendering;
 use kpi_diagnostics::SourceFile;
 use kpi_jinja::*;
+use rendering::{render_in, render_with, world};
 use std::sync::Arc;
 
 #[test]

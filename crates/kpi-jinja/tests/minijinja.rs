@@ -1,7 +1,7 @@
 //! A second opinion: where minijinja speaks the same language, both engines must print the same.
 
-mod common;
-use common::render;
+mod rendering;
+use rendering::render;
 
 const SHARED: &[&str] = &[
     "a  {%- if true -%}  b  {%- endif -%}  c",

@@ -1,9 +1,9 @@
 //! Cases whose answers a reference implementation gave, where a folder with them is at hand: `KPI_JINJA_CASES` names it.
 //! `cases.json` has templates with their output, `grammar.json` snippets with whether they parse.
 
-mod common;
-use common::render;
+mod rendering;
 use kpi_jinja::ErrorKind;
+use rendering::render;
 use serde_json::Value as Json;
 use std::path::PathBuf;
 

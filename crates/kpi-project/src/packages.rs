@@ -70,7 +70,7 @@ pub(crate) fn named(root: &Path, shown_root: &str, renderer: &Renderer) -> Resul
     let malformed = |at: &Node, reason: String| {
         Diagnostic::error("K0221", KIND, format!("The {} file in this project is malformed: {reason}", file.name))
             .with_span(at.span(&file))
-            .with_hint("an entry is such as `- package: dbt-labs/dbt_utils` with `version: 1.3.0`, or `- local: ../shared`")
+            .with_hint("an entry is such as `- package: dbt-labs/dbt_utils` with `version: 1.3.0`, or `- local: ../common_models`")
     };
     let Some(packages) = node.get("packages") else {
         return Err(malformed(&node, "'packages' is a required property".to_owned())
