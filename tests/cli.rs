@@ -298,3 +298,16 @@ fn a_reader_that_goes_away_is_no_fault() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("internal error"));
     assert_eq!(output.stdout.len(), 10);
 }
+
+#[test]
+fn debug_reads_properties_that_ask_for_the_target() {
+    let project = Project::new(&[
+        ("models/a.sql", "select * from {{ source('raw', 'things') }}"),
+        (
+            "models/sources.yml",
+            "sources: [{name: raw, database: '{{ target.database }}', tables: [{name: things}]}]\n",
+        ),
+    ]);
+    let call = project.kpi(&["debug"]).expect(0);
+    assert!(call.text().contains("All checks passed"), "{}", call.text());
+}

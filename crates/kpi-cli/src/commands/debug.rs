@@ -63,14 +63,14 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         out(session, format!("Using profiles.yml file at {}", shown(&folder.join("profiles.yml"))));
         out(session, format!("Using dbt_project.yml file at {}", shown(&root.join("dbt_project.yml"))));
     }
-    let without_target = session.load_project(false);
-    let project_failure = without_target.err().map(|Failure(errors)| rendered(&errors));
-    let loaded = match &project_failure {
-        None => session.load_project(true),
-        Some(_) => Err(Failure(Vec::new())),
+    let loaded = session.load_project(true);
+    // Only what fails without a target too is the project's own fault; properties may ask for the target.
+    let project_failure = match &loaded {
+        Ok(_) => None,
+        Err(_) => session.load_project(false).err().map(|Failure(errors)| rendered(&errors)),
     };
     let target_failure = match &loaded {
-        Err(Failure(errors)) if !errors.is_empty() => Some(rendered(errors)),
+        Err(Failure(errors)) if project_failure.is_none() => Some(rendered(errors)),
         _ => None,
     };
     if let Ok(project) = &loaded {
