@@ -8,6 +8,7 @@ mod build;
 mod cli;
 mod docs;
 mod errors;
+mod freshness;
 mod init;
 mod killed;
 mod ls;

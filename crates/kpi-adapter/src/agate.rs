@@ -90,6 +90,14 @@ impl AgateTable {
         }
     }
 
+    /// The values of the row at an index.
+    ///
+    /// # Errors
+    /// The file of a seed cannot be read any more.
+    pub fn row(&self, index: usize) -> Result<Option<Arc<[Value]>>> {
+        Ok(self.rows()?.get(index).cloned())
+    }
+
     /// The position of a column.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| &**n == name)

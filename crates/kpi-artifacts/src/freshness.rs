@@ -44,10 +44,10 @@ pub struct Freshness {
     /// The source.
     pub unique_id: String,
     /// Time of the newest row.
-    #[serde(with = "time::required")]
+    #[serde(with = "time::zoned")]
     pub max_loaded_at: DateTime<Utc>,
     /// Time of the question.
-    #[serde(with = "time::required")]
+    #[serde(with = "time::zoned")]
     pub snapshotted_at: DateTime<Utc>,
     /// Seconds between them.
     pub max_loaded_at_time_ago_in_s: f64,

@@ -27,6 +27,19 @@ pub(crate) mod required {
     }
 }
 
+/// `#[serde(with)]` of a moment as Python writes one with a zone: `2024-01-31T10:00:00+00:00`, microseconds where there are
+/// some.
+pub(crate) mod zoned {
+    pub use super::required::deserialize;
+    use super::*;
+
+    pub fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        let precise = time.timestamp_subsec_micros() != 0;
+        let format = if precise { "%Y-%m-%dT%H:%M:%S%.6f+00:00" } else { "%Y-%m-%dT%H:%M:%S+00:00" };
+        serializer.collect_str(&time.format(format))
+    }
+}
+
 /// `#[serde(with)]` of a moment that may be missing.
 pub(crate) mod optional {
     use super::*;

@@ -302,7 +302,7 @@ fn catalog_and_sources_have_dbts_shape() {
         elapsed_time: 1.0,
     };
     let file = serde_json::to_value(&sources).unwrap();
-    assert_eq!(file["results"][0]["max_loaded_at"], "2024-01-31T09:00:00.000000Z");
+    assert_eq!(file["results"][0]["max_loaded_at"], "2024-01-31T09:00:00+00:00");
     assert_eq!(file["results"][1]["status"], "runtime error");
     assert_eq!(serde_json::from_value::<Sources>(file).unwrap().results, sources.results);
 }

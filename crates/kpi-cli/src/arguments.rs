@@ -309,6 +309,15 @@ pub fn command() -> Command {
             .subcommand(sub("serve", "Refused: there is no documentation site yet").hide(true)),
     )
     .subcommand(
+        sub("source", "Look after the project's sources")
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommand(
+                selection(sub("freshness", "Check how old the newest row of each source is").alias("snapshot-freshness"))
+                    .arg(value("output", "FILE", "Where to write the results instead of sources.json in the target folder").short('o')),
+            ),
+    )
+    .subcommand(
         sub("run-operation", "Call a macro")
             .arg(Arg::new("macro").required(true).value_name("MACRO").help("Name of the macro, or package.name"))
             .arg(value("args", "YAML", "Arguments of the macro, as a YAML mapping")),

@@ -80,6 +80,16 @@ pub fn of_call(session: &Session) {
     }
 }
 
+/// `source freshness --output`: other tools look for `sources.json` in the target folder.
+pub fn custom_output_path(messages: &Messages, path: &str) {
+    warn(
+        messages,
+        "CustomOutputPathInSourceFreshnessDeprecation",
+        &format!("Custom output path usage `--output {path}` usage detected in `source freshness` command."),
+        json!({"path": path}),
+    );
+}
+
 /// The last word on deprecations: how often each was met.
 pub fn summary(messages: &Messages, show_all: bool) {
     let counts = messages.deprecations();

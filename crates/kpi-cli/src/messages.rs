@@ -332,6 +332,7 @@ fn event_name(code: &str) -> &'static str {
     match code {
         "K0203" => "ConfigSourcePathDeprecation",
         "K0502" => "CustomTopLevelKeyDeprecation",
+        "K0526" => "FreshnessConfigProblem",
         "K0516" => "SpacesInResourceNameDeprecation",
         "K0603" => "MacroNotFoundForPatch",
         "K0606" => "WrongResourceSchemaFile",

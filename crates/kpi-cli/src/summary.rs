@@ -142,7 +142,7 @@ fn python_text(value: &Json) -> String {
 }
 
 /// The lines about one result that needs a look.
-fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warning: bool) {
+pub fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, warning: bool) {
     let node = node_of(manifest, &result.unique_id);
     let info = info(manifest, result);
     let said = result.message.as_deref().filter(|m| !m.is_empty());

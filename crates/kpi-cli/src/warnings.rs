@@ -26,8 +26,17 @@ pub struct WarningRules {
 }
 
 /// Lines about a node's own result: its severity decides about them, not the rules.
-const OF_RESULTS: &[&str] =
-    &["LogTestResult", "RunResultWarning", "RunResultWarningMessage", "DeprecationsSummary", "Note"];
+const OF_RESULTS: &[&str] = &[
+    "LogFreshnessResult",
+    "LogTestResult",
+    "RunResultWarning",
+    "RunResultWarningMessage",
+    "DeprecationsSummary",
+    "Note",
+];
+
+/// What dbt tells without asking the rules.
+const BEYOND_RULES: &[&str] = &["FreshnessConfigProblem", "MicrobatchModelNoEventTimeInputs"];
 
 const GROUP: &str = "Deprecations";
 
@@ -94,7 +103,7 @@ impl WarningRules {
 
     /// What becomes of the warning `name`.
     pub fn treatment(&self, name: &str) -> Treatment {
-        if OF_RESULTS.contains(&name) {
+        if OF_RESULTS.contains(&name) || BEYOND_RULES.contains(&name) {
             return Treatment::Show;
         }
         let group = if name.ends_with("Deprecation") { &[name, GROUP][..] } else { &[name][..] };

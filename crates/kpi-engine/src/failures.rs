@@ -103,7 +103,7 @@ impl Engine {
 }
 
 /// dbt's name of an error's kind.
-fn heading(error: &Error) -> &'static str {
+pub(crate) fn heading(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Database | ErrorKind::Runtime => "Runtime Error",
         ErrorKind::Parsing => "Parsing Error",

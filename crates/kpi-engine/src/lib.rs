@@ -9,6 +9,7 @@ mod ctes;
 mod engine;
 mod failures;
 mod files;
+mod freshness;
 mod graph_value;
 mod hooks;
 mod materialization;
@@ -27,3 +28,4 @@ mod warehouse;
 
 pub use catalog::CatalogEntries;
 pub use engine::{Engine, Options, Preview, RunSummary, Task};
+pub use freshness::FreshnessSummary;

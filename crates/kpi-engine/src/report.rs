@@ -87,7 +87,7 @@ fn representation(node: &Node) -> String {
 }
 
 /// `1 of 5 OK created sql view model main.a ...... [OK in 0.02s]`
-fn fancy(
+pub(crate) fn fancy(
     width: usize,
     place: Option<(usize, usize)>,
     text: &str,

@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Makes the schemas of what will be built, learns which relations exist, removes what a killed run left.
-    fn prepare(
+    pub(crate) fn prepare(
         self: &Arc<Self>,
         task: Task,
         plan: &Plan,
@@ -352,6 +352,6 @@ fn skipped(node: &Node, message: Option<String>) -> NodeResult {
     result
 }
 
-fn thread_name() -> String {
+pub(crate) fn thread_name() -> String {
     std::thread::current().name().unwrap_or("main").to_owned()
 }

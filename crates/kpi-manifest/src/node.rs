@@ -505,6 +505,15 @@ impl SourceTable {
         }
     }
 
+    /// Whether there is a threshold that the age of its data is judged by.
+    pub fn has_freshness(&self) -> bool {
+        let given = |time: &Json, part: &str| time.get(part).is_some_and(|value| !value.is_null());
+        ["warn_after", "error_after"]
+            .into_iter()
+            .filter_map(|key| self.freshness.get(key))
+            .any(|time| given(time, "count") && given(time, "period"))
+    }
+
     /// `source.table`
     pub fn search_name(&self) -> String {
         format!("{}.{}", self.source_name, self.name)

@@ -4,6 +4,7 @@ mod clean;
 mod compile;
 mod debug;
 mod docs;
+mod freshness;
 mod init;
 mod list;
 mod operation;
@@ -64,9 +65,9 @@ pub fn run() -> u8 {
         "man" => return shell::man(),
         _ => {}
     }
-    // dbt calls `docs generate` by its second word: in flags and artifacts.
+    // dbt calls `docs generate` and `source freshness` by their second word: in flags and artifacts.
     let (name, matches) = match matches.subcommand() {
-        Some(inner) if name == "docs" => inner,
+        Some(inner) if matches!(name, "docs" | "source") => inner,
         _ => (name, matches),
     };
     let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
@@ -148,7 +149,11 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
             WRONG
         }
     };
-    let name = if matches!(name, "generate" | "serve") { format!("docs {name}") } else { name.to_owned() };
+    let name = match name {
+        "generate" | "serve" => format!("docs {name}"),
+        "freshness" => "source freshness".to_owned(),
+        name => name.to_owned(),
+    };
     deprecations::summary(&messages, session.flags.switch("show_all_deprecations"));
     let elapsed = clock.elapsed().as_secs_f64();
     let verb = if code == GOOD { "succeeded" } else { "failed" };
@@ -194,6 +199,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "parse" => parse::parse(session),
         "generate" => docs::generate(session, matches),
         "serve" => docs::serve(),
+        "freshness" => freshness::freshness(session),
         "run-operation" => operation::operation(session, matches),
         "debug" => debug::debug(session, matches),
         "clean" => clean::clean(session, matches),

@@ -87,6 +87,16 @@ pub fn documented(session: &Session, loaded: &Loaded) -> Result<(Ids, Ids), Fail
     Ok(ids.into_iter().partition(|id| !loaded.manifest.sources.contains_key(id)))
 }
 
+/// The selected sources that have a freshness threshold.
+///
+/// # Errors
+/// A selection that makes no sense.
+pub fn fresh_sources(session: &Session, loaded: &Loaded) -> Result<Ids, Failure> {
+    let ids = evaluate(session, loaded, &[Source], false)?;
+    let judged = |id: &Arc<str>| loaded.manifest.sources.get(id).is_some_and(|source| source.has_freshness());
+    Ok(ids.into_iter().filter(judged).collect())
+}
+
 fn resource_types(
     session: &Session,
     default: &[ResourceType],

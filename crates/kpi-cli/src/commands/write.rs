@@ -1,7 +1,7 @@
 //! Artifacts of a command, unless `--no-write-json` says otherwise.
 
 use crate::session::{Failure, Session};
-use kpi_artifacts::{Catalog, NodeResult, RunResults, write_json, write_manifest};
+use kpi_artifacts::{Catalog, FreshnessResult, NodeResult, RunResults, Sources, write_json, write_manifest};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
@@ -69,6 +69,30 @@ pub fn graph_summary(session: &Session, project: &Project, manifest: &Manifest) 
     let path = session.target_path(project).join("graph_summary.json");
     let summary = json!({"_invocation_id": session.invocation.id, "linked": linked});
     write_json(&path, &summary).map_err(failed)
+}
+
+/// `target/sources.json`, or the file that `--output` names (from the project's folder).
+pub fn sources(
+    session: &Session,
+    project: &Project,
+    results: &[FreshnessResult],
+    elapsed: f64,
+) -> Result<(), Failure> {
+    if !session.flags.switch("write_json") {
+        return Ok(());
+    }
+    let path = match session.flags.text("output") {
+        Some(path) => project.root.join(path),
+        None => session.target_path(project).join("sources.json"),
+    };
+    let sources = Sources {
+        metadata: session.invocation.metadata(Sources::SCHEMA),
+        results: results.to_vec(),
+        elapsed_time: elapsed,
+    };
+    write_json(&path, &sources).map_err(failed)?;
+    written(session, "FreshnessResult", &path);
+    Ok(())
 }
 
 /// `target/run_results.json`

@@ -1,5 +1,6 @@
 //! The config of a node: project file by folder, under the property file, under `config()` in the file.
 
+use super::freshness;
 use super::validate::validate;
 use crate::config_merge::update;
 use crate::{Config, ResourceType};
@@ -198,8 +199,19 @@ fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map
                 (None, None) => {}
             }
         }
-        ResourceType::Model if map.get("freshness").is_some_and(|f| f.get("build_after").is_none()) => {
-            map.shift_remove("freshness");
+        ResourceType::Model => {
+            if let Some(given) = map.get("freshness") {
+                match freshness::of_model(given)? {
+                    Some(filled) => map.insert("freshness".into(), filled),
+                    None => map.shift_remove("freshness"),
+                };
+            }
+        }
+        ResourceType::Source => {
+            if let Some(given) = map.get("freshness") {
+                let filled = freshness::threshold(Some(given))?.map_or(Json::Null, Json::Object);
+                map.insert("freshness".into(), filled);
+            }
         }
         _ => {}
     }

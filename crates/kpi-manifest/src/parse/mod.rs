@@ -14,6 +14,7 @@ mod docs;
 mod drafts;
 mod exposures;
 mod fixtures;
+mod freshness;
 mod generic_tests;
 mod inline;
 mod later_checks;

@@ -2,6 +2,7 @@
 
 use super::config::ConfigTrees;
 use super::drafts::{folders, fqn, relative_path};
+use super::freshness;
 use super::generic_tests::{Place, TestNode};
 use super::test_builder::Target;
 use super::{Parser, Registry};
@@ -15,8 +16,7 @@ use kpi_jinja::{Interp, Template, Value};
 use kpi_project::{Package, PropertyFile, SourceProperties, SourceTableProperties};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value as Json, json};
-use std::borrow::Cow;
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 /// All enabled tables of sources.
@@ -197,6 +197,20 @@ impl Parser {
         // The name in the manifest follows the project's quoting, what is compiled does not: as in dbt.
         let named = quoting_over(self.shared.facts.quoting, &parsed.quoting);
         parsed.relation_name = Relation { quote: named, ..parsed.relation() }.render().into();
+        if parsed.has_freshness() && parsed.loaded_at_field.is_none() && parsed.loaded_at_query.is_none() {
+            self.warn(
+                Diagnostic::warning(
+                    "K0526",
+                    "Warning",
+                    format!(
+                        "The configured adapter does not support metadata-based freshness. A loaded_at_field must be specified \
+                         for source '{}'.",
+                        parsed.search_name()
+                    ),
+                )
+                .with_span(table.span.clone()),
+            );
+        }
         let tests = self.tests_of_table(trees, package, file, source, table)?;
         Ok((parsed, tests))
     }
@@ -343,15 +357,25 @@ fn table_config(
 ) -> Result<Map<String, Json>, String> {
     let mut configs = source.config.clone();
     configs.extend(table.config.iter().map(|(k, v)| (k.clone(), v.clone())));
-    match freshness(source, table) {
+    match freshness::of_table(source, table)? {
         None => {
             configs.insert("freshness".into(), Json::Null);
         }
-        Some(merged) if is_set(&merged, "warn_after") || is_set(&merged, "error_after") => {
+        Some(merged)
+            if freshness::is_set(&merged, "warn_after") || freshness::is_set(&merged, "error_after") =>
+        {
             configs.insert("freshness".into(), Json::Object(merged));
         }
         Some(_) => {
             configs.shift_remove("freshness");
+        }
+    }
+    for key in ["loaded_at_field", "loaded_at_query"] {
+        let given =
+            [source.other.get(key), source.config.get(key), table.other.get(key), table.config.get(key)];
+        if let Some(wrong) = given.into_iter().flatten().find(|value| !value.is_string() && !value.is_null())
+        {
+            return Err(format!("'{key}' is {wrong}, but must be a text"));
         }
     }
     let text = |other: &Map<String, Json>, config: &Map<String, Json>, key: &str| -> Option<String> {
@@ -393,71 +417,6 @@ fn table_config(
     tags.dedup();
     configs.insert("tags".into(), tags.into_iter().map(Json::from).collect());
     Ok(configs)
-}
-
-fn is_set(threshold: &Map<String, Json>, key: &str) -> bool {
-    let part = |name: &str| threshold.get(key).and_then(|t| t.get(name)).is_some_and(|v| !v.is_null());
-    part("count") && part("period")
-}
-
-/// A freshness threshold with all of its fields; `None`: explicitly none.
-fn threshold(value: Option<&Json>) -> Option<Map<String, Json>> {
-    let given: Cow<'_, Map<String, Json>> = match value {
-        Some(Json::Null) => return None,
-        Some(Json::Object(map)) => Cow::Borrowed(map),
-        _ => Cow::Owned(Map::new()),
-    };
-    let mut map = Map::new();
-    for key in ["warn_after", "error_after"] {
-        let time = match given.get(key) {
-            Some(Json::Null) => Json::Null,
-            Some(time) => json!({
-                "count": time.get("count").cloned().unwrap_or(Json::Null),
-                "period": time.get("period").cloned().unwrap_or(Json::Null),
-            }),
-            None => json!({"count": null, "period": null}),
-        };
-        map.insert(key.to_owned(), time);
-    }
-    map.insert("filter".into(), given.get("filter").cloned().unwrap_or(Json::Null));
-    Some(map)
-}
-
-/// The freshness of a table: source, its config, table, its config, each over the one before it.
-fn freshness(source: &SourceProperties, table: &SourceTableProperties) -> Option<Map<String, Json>> {
-    let levels = [
-        source.other.get("freshness"),
-        source.config.get("freshness"),
-        table.other.get("freshness"),
-        table.config.get("freshness"),
-    ];
-    let mut levels = levels.into_iter().map(threshold);
-    let mut merged = levels.next().flatten();
-    for update in levels {
-        merged = match (merged, update) {
-            (Some(base), Some(update)) => {
-                let mut result = base.clone();
-                if let Some(filter) = update.get("filter").filter(|f| !f.is_null()) {
-                    result.insert("filter".into(), filter.clone());
-                }
-                for key in ["warn_after", "error_after"] {
-                    let new = update.get(key).cloned().unwrap_or(Json::Null);
-                    let value = match (new.is_null(), is_set(&update, key)) {
-                        (true, _) => Json::Null,
-                        (false, true) => new,
-                        (false, false) => base.get(key).cloned().unwrap_or(Json::Null),
-                    };
-                    result.insert(key.to_owned(), value);
-                }
-                Some(result)
-            }
-            (None, Some(update)) if is_set(&update, "warn_after") || is_set(&update, "error_after") => {
-                Some(update)
-            }
-            _ => None,
-        };
-    }
-    merged
 }
 
 /// A source with what another package's `overrides` changes in it.

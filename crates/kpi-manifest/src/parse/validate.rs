@@ -148,21 +148,6 @@ pub(super) fn validate(resource_type: ResourceType, map: &Map<String, Json>) -> 
         ));
     }
     if resource_type == ResourceType::Model
-        && let Some(after) = map.get("freshness").and_then(|freshness| freshness.get("build_after"))
-    {
-        let given = |key: &str| after.get(key).is_some_and(|value| !value.is_null());
-        let missing = match (given("count"), given("period")) {
-            (true, false) => Some(("period", "count")),
-            (false, true) => Some(("count", "period")),
-            _ => None,
-        };
-        if let Some((missing, there)) = missing {
-            return Err(format!(
-                "`freshness.build_after` must have a value for `{missing}` if a `{there}` is provided"
-            ));
-        }
-    }
-    if resource_type == ResourceType::Model
         && map.get("materialized").and_then(Json::as_str) == Some("incremental")
         && map.get("contract").and_then(|c| c.get("enforced")).and_then(Json::as_bool) == Some(true)
     {

@@ -80,6 +80,11 @@ impl DateTime {
         micros(&self.naive) - i128::from(self.zone.as_ref().map_or(0, Zone::seconds)) * 1_000_000
     }
 
+    /// The moment in UTC; without a zone the clock is taken to show UTC.
+    pub fn utc(&self) -> NaiveDateTime {
+        from_micros(self.instant()).unwrap_or(self.naive)
+    }
+
     /// `2024-01-31 01:02:03.000004+00:00`
     pub(super) fn iso(&self, separator: &str) -> String {
         self.iso_with(separator, "auto").unwrap_or_default()
