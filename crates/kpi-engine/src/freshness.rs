@@ -531,7 +531,7 @@ mod tests {
     fn an_age_at_the_threshold_is_not_beyond_it() {
         let criteria = json!({"warn_after": {"count": 1, "period": "hour"}, "error_after": {"count": 1, "period": "day"}});
         assert_eq!(status_of(&criteria, 3600.0), NodeStatus::Pass);
-        assert_eq!(status_of(&criteria, 3600.000_001), NodeStatus::Warn);
+        assert_eq!(status_of(&criteria, 3_600.000_001), NodeStatus::Warn);
         assert_eq!(status_of(&criteria, 86_400.0), NodeStatus::Warn);
         assert_eq!(status_of(&criteria, 86_400.5), NodeStatus::Error);
         assert_eq!(status_of(&criteria, -5.0), NodeStatus::Pass);
