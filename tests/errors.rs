@@ -1,17 +1,7 @@
 //! Bad input: each gets one clear error that names the place and says what to do; none gets a panic.
 
-use crate::support::{Call, Project};
+use crate::support::{Project, said};
 use insta::assert_snapshot;
-
-/// What was said of the error, without times and with the project's folder as `[root]`.
-fn said(project: &Project, call: &Call) -> String {
-    let root = project.root().to_str().unwrap();
-    let real = project.root().canonicalize().unwrap();
-    let text = call.stderr.replace(real.to_str().unwrap(), "[root]").replace(root, "[root]");
-    let start = text.find("Encountered an error:\n").map_or(0, |i| i + "Encountered an error:\n".len());
-    assert!(!text.contains("internal error"), "{text}");
-    text[start..].lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
-}
 
 /// The error of `kpi parse` on a native project with these files.
 #[track_caller]

@@ -6,6 +6,7 @@ mod support;
 
 mod build;
 mod cli;
+mod defer;
 mod docs;
 mod errors;
 mod freshness;
@@ -13,4 +14,5 @@ mod init;
 mod killed;
 mod ls;
 mod show;
+mod state;
 mod unit_tests;

@@ -182,3 +182,13 @@ fn cell(value: duckdb::types::ValueRef<'_>) -> String {
         other => format!("{other:?}"),
     }
 }
+
+/// What was said of the error, without times and with the project's folder as `[root]`.
+pub fn said(project: &Project, call: &Call) -> String {
+    let root = project.root().to_str().unwrap();
+    let real = project.root().canonicalize().unwrap();
+    let text = call.stderr.replace(real.to_str().unwrap(), "[root]").replace(root, "[root]");
+    let start = text.find("Encountered an error:\n").map_or(0, |i| i + "Encountered an error:\n".len());
+    assert!(!text.contains("internal error"), "{text}");
+    text[start..].lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}

@@ -13,7 +13,15 @@ type SchemaKey = (Option<Arc<str>>, Arc<str>);
 /// Only a schema that was [listed](RelationCache::set_schema) is known: for others the answer is "ask the database".
 #[derive(Debug, Default)]
 pub struct RelationCache {
-    schemas: RwLock<FxHashMap<SchemaKey, FxHashMap<Arc<str>, Relation>>>,
+    schemas: RwLock<FxHashMap<SchemaKey, Schema>>,
+}
+
+/// The relations of a schema.
+#[derive(Debug, Default)]
+struct Schema {
+    /// Whether these are all that there are; otherwise they are those that this run made.
+    listed: bool,
+    relations: FxHashMap<Arc<str>, Relation>,
 }
 
 fn lower(text: &str) -> Arc<str> {
@@ -42,9 +50,9 @@ impl RelationCache {
         Self::default()
     }
 
-    /// Whether a schema was listed or written to.
+    /// Whether a schema was listed.
     pub fn knows_schema(&self, database: Option<&str>, schema: &str) -> bool {
-        self.schemas.read().contains_key(&key(database, Some(schema)))
+        self.schemas.read().get(&key(database, Some(schema))).is_some_and(|schema| schema.listed)
     }
 
     /// Takes the listing of a schema. Relations that were added while it was fetched stay.
@@ -56,8 +64,9 @@ impl RelationCache {
     ) {
         let mut schemas = self.schemas.write();
         let entries = schemas.entry(key(database, Some(schema))).or_default();
+        entries.listed = true;
         for relation in relations {
-            entries.entry(name_of(&relation)).or_insert(relation);
+            entries.relations.entry(name_of(&relation)).or_insert(relation);
         }
     }
 
@@ -65,7 +74,8 @@ impl RelationCache {
     pub fn lookup(&self, database: Option<&str>, schema: &str, identifier: &str) -> Option<Option<Relation>> {
         let schemas = self.schemas.read();
         let entries = schemas.get(&key(database, Some(schema)))?;
-        Some(entries.get(&lower(identifier)).cloned())
+        let found = entries.relations.get(&lower(identifier)).cloned();
+        (found.is_some() || entries.listed).then_some(found)
     }
 
     /// The relation of a name, or `None` if it does not exist or its schema is not known.
@@ -76,27 +86,29 @@ impl RelationCache {
     /// All relations of a schema; `None` if it is not known.
     pub fn relations(&self, database: Option<&str>, schema: &str) -> Option<Vec<Relation>> {
         let schemas = self.schemas.read();
-        let mut relations: Vec<Relation> =
-            schemas.get(&key(database, Some(schema)))?.values().cloned().collect();
+        let entries = schemas.get(&key(database, Some(schema))).filter(|entries| entries.listed)?;
+        let mut relations: Vec<Relation> = entries.relations.values().cloned().collect();
         relations.sort_by(|a, b| a.identifier.cmp(&b.identifier));
         Some(relations)
     }
 
     /// A relation was created. An earlier one of that name is replaced.
     pub fn add(&self, relation: Relation) {
-        self.schemas.write().entry(key_of(&relation)).or_default().insert(name_of(&relation), relation);
+        let mut schemas = self.schemas.write();
+        schemas.entry(key_of(&relation)).or_default().relations.insert(name_of(&relation), relation);
     }
 
     /// A relation was dropped; whether it was known.
     pub fn drop_relation(&self, relation: &Relation) -> bool {
         let mut schemas = self.schemas.write();
-        schemas.get_mut(&key_of(relation)).is_some_and(|entries| entries.remove(&name_of(relation)).is_some())
+        let entries = schemas.get_mut(&key_of(relation));
+        entries.is_some_and(|entries| entries.relations.remove(&name_of(relation)).is_some())
     }
 
     /// A relation was renamed. What is not known (a temporary table) is added under its new name.
     pub fn rename(&self, from: &Relation, to: &Relation) {
         let mut schemas = self.schemas.write();
-        let old = schemas.get_mut(&key_of(from)).and_then(|entries| entries.remove(&name_of(from)));
+        let old = schemas.get_mut(&key_of(from)).and_then(|entries| entries.relations.remove(&name_of(from)));
         let renamed = match old {
             Some(mut relation) => {
                 relation.database.clone_from(&to.database);
@@ -107,7 +119,7 @@ impl RelationCache {
             }
             None => to.clone(),
         };
-        schemas.entry(key_of(to)).or_default().insert(name_of(to), renamed);
+        schemas.entry(key_of(to)).or_default().relations.insert(name_of(to), renamed);
     }
 
     /// A schema was dropped with all that was in it.
@@ -136,6 +148,17 @@ mod tests {
         assert_eq!(found.kind, Some(RelationType::View));
         assert!(cache.drop_relation(&Relation::of("d", "S", "t")));
         assert_eq!(cache.get_relation(Some("d"), "s", "t"), None);
+    }
+
+    #[test]
+    fn a_relation_made_in_a_schema_that_was_not_listed_says_nothing_of_others() {
+        let cache = RelationCache::new();
+        cache.add(Relation::of("d", "s", "a"));
+        assert!(cache.get_relation(Some("d"), "s", "a").is_some());
+        assert_eq!(cache.lookup(Some("d"), "s", "b"), None, "ask the database");
+        assert_eq!(cache.relations(Some("d"), "s"), None);
+        cache.set_schema(Some("d"), "s", [Relation::of("d", "s", "b")]);
+        assert_eq!(cache.relations(Some("d"), "s").map(|all| all.len()), Some(2));
     }
 
     #[test]

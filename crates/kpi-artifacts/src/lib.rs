@@ -14,6 +14,7 @@ mod metadata;
 mod python;
 mod run_results;
 mod semantic_manifest;
+mod state;
 mod time;
 mod write;
 
@@ -24,4 +25,5 @@ pub use manifest::{MANIFEST_SCHEMA, write_manifest};
 pub use metadata::{DBT_VERSION, Invocation, Metadata};
 pub use run_results::{BatchResults, NodeResult, NodeStatus, RunResults, Timing};
 pub use semantic_manifest::SemanticManifest;
+pub use state::{EarlierMetadata, EarlierResult, EarlierResults, State};
 pub use write::{read_json, write_json};

@@ -13,6 +13,7 @@ mod flags;
 mod interrupt;
 mod log_file;
 mod messages;
+mod previous;
 mod progress;
 mod session;
 mod summary;

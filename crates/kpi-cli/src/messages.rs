@@ -345,6 +345,10 @@ fn event_name(code: &str) -> &'static str {
         "K0624" => "UnsupportedConstraintMaterialization",
         "K0625" => "MicrobatchModelNoEventTimeInputs",
         "K0710" => "NoNodesForSelectionCriteria",
+        "K0721" => "SeedIncreased",
+        "K0722" => "SeedExceedsLimitSamePath",
+        "K0723" => "SeedExceedsLimitAndPathChanged",
+        "K0724" => "UnversionedBreakingChange",
         _ => "Diagnostic",
     }
 }

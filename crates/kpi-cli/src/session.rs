@@ -2,6 +2,7 @@
 
 use crate::flags::Flags;
 use crate::messages::Messages;
+use crate::previous::Previous;
 use crate::{interrupt, warnings};
 use kpi_adapter::Adapter;
 use kpi_artifacts::Invocation;
@@ -68,6 +69,8 @@ pub struct Loaded {
     pub shared: Arc<Shared>,
     /// The meaning.
     pub manifest: Manifest,
+    /// What earlier runs left, where the flags name it.
+    pub previous: Previous,
 }
 
 /// Whether the project in `root` is a native one.
@@ -161,6 +164,7 @@ impl Session {
     /// All that is wrong with it.
     pub fn load(&self, inline: Option<&str>) -> Result<Loaded, Failure> {
         let project = Arc::new(self.load_project(true)?);
+        let earlier = Previous::begin(self, &project.root, self.target_path(&project));
         let adapter = self.adapter(&project)?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
         let options = SharedOptions {
@@ -181,7 +185,8 @@ impl Session {
         }
         self.messages.check_warnings()?;
         self.found(&manifest);
-        Ok(Loaded { project, adapter, shared, manifest })
+        let previous = earlier.finish()?;
+        Ok(Loaded { project, adapter, shared, manifest, previous })
     }
 
     /// `Found 5 models, 20 data tests, 3 seeds, 500 macros`

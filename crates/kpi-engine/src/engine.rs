@@ -2,6 +2,7 @@
 
 use crate::compile::Compiled;
 use crate::report::Reporter;
+use indexmap::IndexSet;
 use kpi_adapter::{Adapter, AdapterFacts, NodeConnection, RelationCache, Table};
 use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{Diagnostic, EventSink};
@@ -53,6 +54,10 @@ pub struct Options {
     pub fail_fast: bool,
     /// Inputs are limited to zero rows.
     pub empty: bool,
+    /// References to what is missing here go to the relations of the earlier run.
+    pub defer: bool,
+    /// With `defer`, references to what is not selected do so too.
+    pub favor_state: bool,
     /// Look up existing relations before a run.
     pub populate_cache: bool,
     /// Only the schemas of selected nodes.
@@ -120,7 +125,7 @@ pub struct Engine {
     pub(crate) build_paths: Mutex<FxHashMap<NodeId, Arc<str>>>,
     pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
-    pub(crate) selected: Mutex<Vec<Arc<str>>>,
+    pub(crate) selected: Mutex<IndexSet<Arc<str>>>,
     pub(crate) graph: OnceLock<Value>,
     /// The project's query comment as a macro.
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
@@ -209,12 +214,17 @@ impl Engine {
     }
 
     pub(crate) fn set_selected(&self, selected: &[Arc<str>]) {
-        *self.selected.lock() = selected.to_vec();
+        *self.selected.lock() = selected.iter().cloned().collect();
     }
 
     /// `selected_resources`
     pub(crate) fn selected_value(&self) -> Value {
         Value::list(self.selected.lock().iter().map(|id| Value::from(id.clone())))
+    }
+
+    /// Whether the command is about a node.
+    pub(crate) fn is_selected(&self, id: &str) -> bool {
+        self.selected.lock().contains(id)
     }
 
     /// Whether a behaviour flag is on.

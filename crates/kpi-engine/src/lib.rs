@@ -6,6 +6,7 @@ mod catalog;
 mod compile;
 mod config_object;
 mod ctes;
+mod deferral;
 mod engine;
 mod failures;
 mod files;

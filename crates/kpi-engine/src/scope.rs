@@ -143,7 +143,7 @@ impl NodeScope {
             self.ctes.lock().insert(target.unique_id.clone());
             return Ok(self.limited(Relation::ephemeral(&target.alias)).into_value());
         }
-        Ok(self.limited(target.relation()).into_value())
+        Ok(self.limited(self.referred(target)?).into_value())
     }
 
     /// `source(...)`
@@ -167,6 +167,9 @@ impl NodeScope {
             map.insert("compiled_code".into(), (&**code).into());
             map.insert("compiled_sql".into(), (&**code).into());
             map.insert("extra_ctes_injected".into(), true.into());
+        }
+        if let Some(deferred) = &node.deferred {
+            map.insert("defer_relation".into(), deferred.entry());
         }
         Value::from_json(&serde_json::Value::Object(map))
     }
@@ -303,7 +306,10 @@ impl NodeScope {
                 })
             }),
             "sql_now" => Value::from("now()"),
-            "defer_relation" => Value::None,
+            "defer_relation" => match self.node().and_then(|node| node.deferred.as_ref()) {
+                Some(deferred) => deferred.relation().into_value(),
+                None => Value::None,
+            },
             "adapter_macro" => self.cached(name, || {
                 function("adapter_macro", |_, _| {
                     Err(Error::compilation(

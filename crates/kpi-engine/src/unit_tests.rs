@@ -39,6 +39,7 @@ struct Input {
     node: Arc<Node>,
     cte: String,
     original: Relation,
+    deferred: Option<Relation>,
     rows: Json,
 }
 
@@ -205,7 +206,7 @@ impl Engine {
         for given in &test.given {
             let expression = text(given, "input");
             let found = self.manifest.unit_test_input(expression, &test.node, model)?;
-            let (id, name, package, cte, original) = match found {
+            let (id, name, package, cte, original, deferred) = match found {
                 UnitTestInput::Node(node) => {
                     let relation = Relation::new(
                         node.database.clone(),
@@ -213,7 +214,15 @@ impl Engine {
                         Some(node.alias.clone()),
                     );
                     let original = relation.with_quote(node.quote);
-                    (&node.unique_id, &node.name, &node.package_name, node.alias.to_string(), original)
+                    let deferred = node.deferred.as_ref().map(|deferred| deferred.relation());
+                    (
+                        &node.unique_id,
+                        &node.name,
+                        &node.package_name,
+                        node.alias.to_string(),
+                        original,
+                        deferred,
+                    )
                 }
                 UnitTestInput::Source(source) => {
                     let relation = Relation::new(
@@ -228,6 +237,7 @@ impl Engine {
                         &source.package_name,
                         cte,
                         relation.with_quote(source.quote),
+                        None,
                     )
                 }
             };
@@ -235,7 +245,7 @@ impl Engine {
             node.path = format!("{name}.sql").into();
             node.original_file_path = test.node.original_file_path.clone();
             let rows = given.get("rows").cloned().unwrap_or(Json::Null);
-            inputs.insert(id.clone(), Input { node: Arc::new(node), cte, original, rows });
+            inputs.insert(id.clone(), Input { node: Arc::new(node), cte, original, deferred, rows });
         }
         Ok(inputs)
     }
@@ -314,7 +324,9 @@ impl Engine {
     fn fixture_sql(self: &Arc<Self>, input: &Input, connection: &Arc<NodeConnection>) -> Result<String> {
         let mut scope = NodeScope::new(self, None, input.node.package_name.clone(), connection.clone());
         scope.own = Some(input.node.clone());
-        scope.extra = vec![("this".into(), input.original.clone().into_value())];
+        let deferred = input.deferred.clone().map_or(Value::None, Relation::into_value);
+        scope.extra =
+            vec![("this".into(), input.original.clone().into_value()), ("defer_relation".into(), deferred)];
         let scope = Arc::new(scope);
         let mut interp = scope.interp();
         match &input.rows {

@@ -77,6 +77,18 @@ pub(crate) fn reads_name(root: &Function, wanted: &str) -> bool {
     reads
 }
 
+/// Shows the first call of a name, if there is one.
+pub(crate) fn first_call(root: &Function, wanted: &str, visit: &mut impl FnMut(&Call)) {
+    let mut met = false;
+    walk_function(root, &mut |found| match found {
+        Found::Call(call) if !met && matches!(&call.callee, Expr::Name(name) if &*name.name == wanted) => {
+            met = true;
+            visit(call);
+        }
+        _ => {}
+    });
+}
+
 fn walk_function(function: &Function, visit: &mut impl FnMut(Found)) {
     for parameter in &function.parameters {
         parameter.default.iter().for_each(|e| walk_expr(e, visit));

@@ -340,6 +340,17 @@ impl Template {
         crate::analysis::static_calls(&self.0.root, names)
     }
 
+    /// The keyword arguments of the first call of `name`, each as the text that jinja2 prints of its syntax tree; `None`
+    /// where nothing calls it.
+    pub fn written_keywords(&self, name: &str) -> Option<Vec<(Arc<str>, String)>> {
+        crate::written::keywords_of(&self.0.root, name)
+    }
+
+    /// Whether the text is plain but for prints of calls of `names`.
+    pub fn prints_only(&self, names: &[&str]) -> bool {
+        crate::written::prints_only(&self.0.root, names)
+    }
+
     /// All calls in the text that could be of macros, each once, in the order of the text: what a macro may depend on.
     pub fn macro_calls(&self) -> Vec<StaticCall> {
         crate::analysis::macro_calls(&self.0.root)

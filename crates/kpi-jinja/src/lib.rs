@@ -14,6 +14,7 @@ mod object;
 pub mod python;
 mod syntax;
 mod value;
+mod written;
 
 pub use analysis::StaticCall;
 pub use args::Args;

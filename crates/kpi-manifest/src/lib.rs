@@ -16,6 +16,7 @@ mod node;
 pub mod node_json;
 pub mod parse;
 pub mod selection;
+pub mod state;
 
 pub use config::Config;
 pub use graph::{Graph, Vertex, VertexSet};

@@ -235,6 +235,8 @@ pub struct Node {
     pub build_path: Option<Arc<str>>,
     /// CTEs of ephemeral parents: id and SQL
     pub extra_ctes: Vec<(Arc<str>, Arc<str>)>,
+    /// The relation that an earlier run made of it: see [`crate::state`].
+    pub deferred: Option<Box<crate::state::Deferred>>,
     /// What a later room keeps with the node (unit tests, functions), in manifest form.
     pub extra: Map<String, Json>,
     /// Index into [`crate::Manifest::templates`]: the parsed text.
@@ -444,6 +446,7 @@ impl Node {
             compiled_path: None,
             build_path: None,
             extra_ctes: Vec::new(),
+            deferred: None,
             extra: Map::new(),
             template: None,
             first_line: 1,

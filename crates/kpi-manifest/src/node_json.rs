@@ -10,6 +10,7 @@ mod resources;
 use crate::{ColumnInfo, Doc, Exposure, Group, ManifestMacro, Node, RefCall, SourceTable};
 use fields::Columns;
 use indexmap::IndexMap;
+pub(crate) use nodes::moment as deprecation_moment;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;

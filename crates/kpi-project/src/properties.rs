@@ -172,6 +172,8 @@ pub struct VersionProperties {
     pub description: Option<String>,
     /// `config`
     pub config: Map<String, Json>,
+    /// `config` before rendering
+    pub unrendered_config: Map<String, Json>,
     /// Everything else.
     pub other: Map<String, Json>,
 }

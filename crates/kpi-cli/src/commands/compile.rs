@@ -15,11 +15,14 @@ pub fn compile(session: &Session) -> Outcome {
     let flags = &session.flags;
     let messages = &session.messages;
     let inline = flags.text("inline").map(str::to_owned);
-    let loaded = session.load(inline.as_deref())?;
+    let mut loaded = session.load(inline.as_deref())?;
     let selected: Vec<Arc<str>> = match &inline {
         Some(_) => select::inline(&loaded.manifest),
         None => select::nodes(session, &loaded, Task::Compile)?,
     };
+    if !selected.is_empty() {
+        loaded.defer(session)?;
+    }
     let (engine, project) = run::engine(session, loaded);
     if selected.is_empty() {
         messages.say(

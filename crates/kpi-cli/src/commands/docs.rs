@@ -24,8 +24,11 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
         .into());
     }
     let compiles = !given("no-compile");
-    let loaded = session.load(None)?;
+    let mut loaded = session.load(None)?;
     let (nodes, sources) = select::documented(session, &loaded)?;
+    if compiles && !nodes.is_empty() {
+        loaded.defer(session)?;
+    }
     let (engine, project) = run::engine(session, loaded);
     if compiles {
         if nodes.is_empty() {

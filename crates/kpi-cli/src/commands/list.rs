@@ -1,6 +1,6 @@
 //! `kpi ls`: the nodes of a selection, as names, paths, selectors or JSON.
 
-use super::select;
+use super::{select, write};
 use crate::session::{Ending, Outcome, Session};
 use kpi_artifacts::{ListFormat, list_line};
 use kpi_diagnostics::{Diagnostic, Level};
@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// Lists what is selected.
 pub fn list(session: &Session) -> Outcome {
     let loaded = session.load(None)?;
+    write::manifest(session, &loaded.project, &loaded.manifest)?;
     let mut ids: Vec<Arc<str>> = select::listed(session, &loaded)?;
     ids.sort();
     if ids.is_empty() {

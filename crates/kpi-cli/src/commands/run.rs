@@ -16,7 +16,7 @@ const SAMPLE: usize = 10;
 
 /// The engine over what was loaded.
 pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) {
-    let Loaded { project, adapter, shared, manifest } = loaded;
+    let Loaded { project, adapter, shared, manifest, previous: _ } = loaded;
     let flags = &session.flags;
     let messages = session.messages.clone();
     let threads = if flags.switch("single_threaded") { 1 } else { project.target.threads.max(1) };
@@ -27,6 +27,8 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
         target_path: session.target_path(&project),
         fail_fast: flags.switch("fail_fast"),
         empty: flags.switch("empty"),
+        defer: flags.switch("defer"),
+        favor_state: flags.switch("favor_state"),
         populate_cache: flags.switch("populate_cache"),
         cache_selected_only: flags.switch("cache_selected_only"),
         introspect: flags.switch("introspect"),
@@ -46,9 +48,12 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
 
 /// Runs what is selected.
 pub fn run(session: &Session, task: Task) -> Outcome {
-    let loaded = session.load(None)?;
+    let mut loaded = session.load(None)?;
     let messages = &session.messages;
     let selected = select::nodes(session, &loaded, task)?;
+    if !selected.is_empty() {
+        loaded.defer(session)?;
+    }
     let (engine, project) = engine(session, loaded);
     if selected.is_empty() {
         messages.say(

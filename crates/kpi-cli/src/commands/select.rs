@@ -1,9 +1,9 @@
 //! From the flags to the nodes of a command.
 
 use crate::session::{Failure, Loaded, Session};
-use kpi_diagnostics::Level;
+use kpi_diagnostics::{EventSink, Level};
 use kpi_engine::Task;
-use kpi_manifest::selection::{Arguments, Filter, IndirectSelection, Selectors, select};
+use kpi_manifest::selection::{Arguments, Filter, IndirectSelection, PreviousState, Selectors, select};
 use kpi_manifest::{Manifest, ResourceType};
 use serde_json::json;
 use std::sync::Arc;
@@ -37,6 +37,9 @@ const LISTABLE: &[ResourceType] = &[
     Function,
     Analysis,
 ];
+
+/// The code of the warning that a criterion selects nothing.
+const NOTHING_SELECTED: &str = "K0710";
 
 /// Unique ids.
 type Ids = Vec<Arc<str>>;
@@ -138,10 +141,14 @@ fn evaluate(
         resource_types: Some(types),
         include_empty,
         project_root: Some(&loaded.project.root),
-        state: None,
+        state: loaded.previous.state.as_ref().map(|state| state as &dyn PreviousState),
     };
     let selection = select(&loaded.manifest, &spec, &filter)?;
     for warning in selection.warnings {
+        if warning.code != NOTHING_SELECTED {
+            session.messages.diagnostic(warning);
+            continue;
+        }
         session.messages.say_with(
             "NoNodesForSelectionCriteria",
             Level::Warn,

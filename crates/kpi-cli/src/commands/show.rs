@@ -30,7 +30,7 @@ pub fn show(session: &Session) -> Outcome {
         )
         .into());
     }
-    let loaded = session.load(inline.as_deref())?;
+    let mut loaded = session.load(inline.as_deref())?;
     let selected: Vec<Arc<str>> = match &inline {
         Some(_) => select::inline(&loaded.manifest),
         None => {
@@ -53,6 +53,7 @@ pub fn show(session: &Session) -> Outcome {
         session.messages.check_warnings()?;
         return Ok(Ending::Good);
     }
+    loaded.defer(session)?;
     let (engine, _) = run::engine(session, loaded);
     for preview in engine.preview(&selected, Some(limit(session)))? {
         let version = engine.manifest.node(&preview.unique_id).and_then(|node| node.version.as_ref());

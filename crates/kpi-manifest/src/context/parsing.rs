@@ -19,6 +19,8 @@ pub(crate) struct Captured {
     pub functions: Vec<Vec<Arc<str>>>,
     /// Merged calls of `config()`.
     pub config: Map<String, Json>,
+    /// The first call of `config()` as written, where states are compared by that.
+    pub written: Option<Map<String, Json>>,
     /// Macros that the node itself called.
     pub macros: Vec<Arc<str>>,
 }

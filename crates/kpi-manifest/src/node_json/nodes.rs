@@ -115,7 +115,7 @@ fn model<S: Serializer>(fields: &mut Fields<S>, node: &Node, nulls: bool) -> Res
 }
 
 /// A date as dbt writes it: with a time and a zone, which is the machine's own unless it is given.
-fn moment(text: &str) -> Cow<'_, str> {
+pub(crate) fn moment(text: &str) -> Cow<'_, str> {
     let date = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0));
     let naive = date.or_else(|| text.parse::<NaiveDateTime>().ok());
     match naive.and_then(|naive| naive.and_local_timezone(Local).earliest()) {

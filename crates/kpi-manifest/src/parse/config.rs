@@ -19,6 +19,13 @@ pub(super) struct Resolved {
     pub unrendered: Arc<Map<String, Json>>,
 }
 
+/// What lies over the project file: property file and `config()`.
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'a> {
+    pub patch: Option<&'a Map<String, Json>>,
+    pub call: &'a Map<String, Json>,
+}
+
 /// What the project file says of a folder.
 struct Folder<'p> {
     /// Merged, not finished: what its nodes add comes on top.
@@ -137,6 +144,21 @@ impl<'p> ConfigTrees<'p> {
         patch: Option<&Map<String, Json>>,
         call: &Map<String, Json>,
     ) -> Result<Resolved, String> {
+        self.resolve_written(resource_type, package, fqn, Layer { patch, call }, Layer { patch, call })
+    }
+
+    /// As [`ConfigTrees::resolve`], where what is kept as written is not what takes effect.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn resolve_written(
+        &self,
+        resource_type: ResourceType,
+        package: &str,
+        fqn: &[Arc<str>],
+        Layer { patch, call }: Layer<'_>,
+        written: Layer<'_>,
+    ) -> Result<Resolved, String> {
         let (name, prefix) = fqn.split_last().map_or((None, fqn), |(name, prefix)| (Some(name), prefix));
         let folder = self.folder(resource_type, package, prefix);
         let own = |tree: Option<&'p Tree>| name.and_then(|name| tree?.get(&**name)?.as_object());
@@ -168,10 +190,10 @@ impl<'p> ConfigTrees<'p> {
         if let Some(level) = unrendered_level {
             set_plain(&mut unrendered, settings(level));
         }
-        if let Some(patch) = patch {
+        if let Some(patch) = written.patch {
             set_plain(&mut unrendered, entries(patch));
         }
-        set_plain(&mut unrendered, entries(call));
+        set_plain(&mut unrendered, entries(written.call));
         let root_unrendered = root_config.and_then(|config| tree(config, resource_type, false));
         for level in levels(root_unrendered, fqn).0 {
             set_plain(&mut unrendered, settings(level));

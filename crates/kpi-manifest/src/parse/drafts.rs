@@ -247,10 +247,11 @@ impl Parser {
         template: Template,
         file: Arc<SourceFile>,
     ) -> Result<Draft, Diagnostic> {
-        let (node, captured) = match self.static_capture(&node, &template) {
+        let (node, mut captured) = match self.static_capture(&node, &template) {
             Some(captured) => (node, captured),
             None => self.capture(node, &[&template], &file)?,
         };
+        captured.written = self.written_config(&node, &template, &captured.config);
         Ok(Draft { node, captured, template: Some(template), file })
     }
 
@@ -276,6 +277,43 @@ impl Parser {
             }
         }
         Some(captured)
+    }
+
+    /// What `config()` in a text is told, before it is evaluated. dbt keeps plain values where it need not render.
+    fn written_config(
+        &self,
+        node: &Node,
+        template: &Template,
+        config: &Map<String, Json>,
+    ) -> Option<Map<String, Json>> {
+        fn plain(value: &Json) -> bool {
+            match value {
+                Json::String(_) | Json::Bool(_) => true,
+                Json::Array(items) => items.iter().all(plain),
+                Json::Object(map) => map.values().all(plain),
+                _ => false,
+            }
+        }
+        if config.is_empty() || !self.shared.flag("state_modified_compare_more_unrendered_values") {
+            return None;
+        }
+        const CALLS: [&str; 3] = ["ref", "source", "config"];
+        // The other spelling of these makes dbt render the text.
+        let rendered = |text: &str| {
+            let calls = text.split("config(").skip(1).filter_map(|rest| rest.split("}}").next());
+            let mut words = calls.flat_map(|call| call.split(|c: char| !(c.is_alphanumeric() || c == '_')));
+            text.contains("{{-") || text.contains("-}}") || words.any(|word| matches!(word, "true" | "false"))
+        };
+        let is_plain = node.resource_type == ResourceType::Model
+            && template.prints_only(&CALLS)
+            && template.static_calls(&CALLS).is_some()
+            && config.iter().all(|(key, value)| plain(value) && !key.ends_with("-hook"))
+            && !rendered(&node.raw_code);
+        if is_plain {
+            return None;
+        }
+        let written = template.written_keywords("config")?;
+        Some(written.into_iter().map(|(key, text)| (key.to_string(), Json::from(text))).collect())
     }
 
     /// Renders templates in the node's context.

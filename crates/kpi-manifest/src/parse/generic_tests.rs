@@ -1,6 +1,6 @@
 //! Generic tests of property files to nodes.
 
-use super::config::ConfigTrees;
+use super::config::{ConfigTrees, Layer};
 use super::drafts::{diagnostic, fqn};
 use super::static_refs::{self, Reference};
 use super::test_builder::{self, Built, Target};
@@ -207,7 +207,8 @@ impl Parser {
             })?,
         };
         let call = test_config(&built.config, &captured.config).map_err(wrong)?;
-        self.configure(trees, &mut node, None, &call, None, &place.file.file).map_err(|mut error| {
+        let layer = Layer { patch: None, call: &call };
+        self.configure(trees, &mut node, layer, layer, None, &place.file.file).map_err(|mut error| {
             error.span = Some(entry.span.clone());
             error
         })?;

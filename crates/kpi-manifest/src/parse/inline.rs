@@ -1,6 +1,6 @@
 //! SQL that stands in no file: `--inline`.
 
-use super::config::ConfigTrees;
+use super::config::{ConfigTrees, Layer};
 use super::docs::Docs;
 use super::drafts::{Draft, fqn};
 use super::{Parser, relation_names};
@@ -49,7 +49,8 @@ pub fn add_inline(
     let template = parser.parse_template(&file, sql, 1, &node).map_err(one)?;
     let Draft { mut node, captured, template, file } = parser.rendered(node, template, file).map_err(one)?;
     let trees = ConfigTrees::new(&shared.project);
-    parser.configure(&trees, &mut node, None, &captured.config, None, &file).map_err(one)?;
+    let layer = Layer { patch: None, call: &captured.config };
+    parser.configure(&trees, &mut node, layer, layer, None, &file).map_err(one)?;
     node.refs = captured.refs;
     node.sources = captured.sources;
     node.metrics = captured.metrics;

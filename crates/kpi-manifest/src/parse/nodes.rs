@@ -1,6 +1,6 @@
 //! Drafts to nodes: config, property file, names.
 
-use super::config::ConfigTrees;
+use super::config::{ConfigTrees, Layer};
 use super::drafts::{Draft, diagnostic};
 use super::patches::Patch;
 use super::{Parser, Registry, contracts, versions};
@@ -56,7 +56,16 @@ impl Parser {
         if let (Some(patch), Some((version, latest))) = (patch, version) {
             rename(&mut node, &patch.properties.name, &version.v, latest);
         }
-        self.configure(trees, &mut node, patched.as_ref(), &captured.config, patch, &file)?;
+        let written_patch = match (patch, &patched) {
+            (Some(patch), Some(patched)) => self.written_patch(patch, patched),
+            _ => None,
+        };
+        let layer = Layer { patch: patched.as_ref(), call: &captured.config };
+        let written = Layer {
+            patch: written_patch.as_ref().or(layer.patch),
+            call: captured.written.as_ref().unwrap_or(layer.call),
+        };
+        self.configure(trees, &mut node, layer, written, patch, &file)?;
         node.config_call_dict = Arc::new(std::mem::take(&mut captured.config));
         node.refs = std::mem::take(&mut captured.refs);
         node.sources = std::mem::take(&mut captured.sources);
@@ -88,13 +97,13 @@ impl Parser {
         &self,
         trees: &ConfigTrees<'_>,
         node: &mut Node,
-        patched: Option<&Map<String, Json>>,
-        call: &Map<String, Json>,
+        layer: Layer<'_>,
+        written: Layer<'_>,
         patch: Option<&Patch<'_>>,
         file: &Arc<kpi_diagnostics::SourceFile>,
     ) -> Result<(), Diagnostic> {
         let resolved = trees
-            .resolve(node.resource_type, &node.package_name, &node.fqn, patched, call)
+            .resolve_written(node.resource_type, &node.package_name, &node.fqn, layer, written)
             .map_err(|message| {
                 let error = Diagnostic::error("K0508", "Parsing Error", message)
                     .with_span(Span::whole(file.clone()))
@@ -127,6 +136,20 @@ impl Parser {
             node.quote = crate::context::quoting_over(self.shared.facts.quoting, quoting);
         }
         Ok(())
+    }
+
+    /// What a property file says, before templates: with dbt's flag, lists of both are joined.
+    fn written_patch(&self, patch: &Patch<'_>, patched: &Map<String, Json>) -> Option<Map<String, Json>> {
+        if !self.shared.flag("state_modified_compare_more_unrendered_values") {
+            return None;
+        }
+        let written = match &patch.version {
+            Some((version, _)) => &version.unrendered_config,
+            None => &patch.properties.unrendered_config,
+        };
+        let mut merged = patched.clone();
+        join(&mut merged, written);
+        Some(merged)
     }
 
     /// The name of the relation that a node makes.
@@ -244,6 +267,23 @@ impl Parser {
             }
         }
         Ok(templates)
+    }
+}
+
+/// Dicts are joined key by key, lists end to end; anything else is replaced.
+fn join(into: &mut Map<String, Json>, over: &Map<String, Json>) {
+    for (key, value) in over {
+        match (into.get_mut(key), value) {
+            (Some(Json::Object(old)), Json::Object(new)) => join(old, new),
+            (Some(Json::Array(old)), Json::Array(new)) => {
+                let mut items = new.clone();
+                items.append(old);
+                *old = items;
+            }
+            _ => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 

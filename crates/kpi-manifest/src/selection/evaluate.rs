@@ -13,8 +13,8 @@ pub trait PreviousState {
     /// Ids that are `new`, `modified`, `modified.body`...
     ///
     /// # Errors
-    /// No such comparison, or no earlier manifest.
-    fn state(&self, manifest: &Manifest, comparison: &str) -> Result<Vec<Arc<str>>, Diagnostic>;
+    /// No such comparison, no earlier manifest, or a versioned model that breaks its contract.
+    fn state(&self, manifest: &Manifest, comparison: &str) -> Result<Matches, Diagnostic>;
 
     /// Ids that ended with a status.
     ///
@@ -27,6 +27,15 @@ pub trait PreviousState {
     /// # Errors
     /// No earlier freshness.
     fn source_status(&self, comparison: &str) -> Result<Vec<Arc<str>>, Diagnostic>;
+}
+
+/// What a comparison with an earlier run finds.
+#[derive(Debug, Default)]
+pub struct Matches {
+    /// Unique ids, in any order.
+    pub ids: Vec<Arc<str>>,
+    /// What the comparison came upon: contracts that break, seeds too large to be compared.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What else decides which nodes a command is about.
@@ -49,7 +58,7 @@ pub struct Selection {
     pub ids: Vec<Arc<str>>,
     /// The same, as a set of the manifest's graph.
     pub vertices: VertexSet,
-    /// Criteria that match nothing.
+    /// Criteria that match nothing, and what comparisons came upon.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -109,7 +118,7 @@ pub(super) struct Evaluator<'a> {
     pub state: Option<&'a dyn PreviousState>,
     /// Named selectors that were evaluated, by address: selectors that build on one another must not add up.
     named: FxHashMap<*const SelectionSpec, Found>,
-    warnings: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 impl Evaluator<'_> {

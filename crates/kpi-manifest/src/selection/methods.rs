@@ -17,7 +17,7 @@ fn error(code: &'static str, message: String) -> Diagnostic {
 
 impl Evaluator<'_> {
     /// Members that match, without any relatives.
-    pub(super) fn search(&self, criterion: &Criterion) -> Result<VertexSet, Diagnostic> {
+    pub(super) fn search(&mut self, criterion: &Criterion) -> Result<VertexSet, Diagnostic> {
         let text: Cow<'_, str> = match &criterion.value {
             Json::String(text) => Cow::Borrowed(text),
             Json::Bool(true) => Cow::Borrowed("True"),
@@ -203,7 +203,7 @@ impl Evaluator<'_> {
         })
     }
 
-    fn previous(&self, method: Method, text: &str) -> Result<VertexSet, Diagnostic> {
+    fn previous(&mut self, method: Method, text: &str) -> Result<VertexSet, Diagnostic> {
         let Some(state) = self.state else {
             let message = match method {
                 Method::State => "Got a state selector method, but no comparison manifest",
@@ -214,7 +214,16 @@ impl Evaluator<'_> {
                 .with_hint("needs --state with the folder of the earlier run's artifacts"));
         };
         let ids = match method {
-            Method::State => state.state(self.manifest, text)?,
+            Method::State => {
+                let matches = state.state(self.manifest, text)?;
+                // A contract that breaks is told once, however many criteria compare.
+                for warning in matches.warnings {
+                    if !self.warnings.iter().any(|told| told.message == warning.message) {
+                        self.warnings.push(warning);
+                    }
+                }
+                matches.ids
+            }
             Method::Result => state.result(text)?,
             _ => state.source_status(text)?,
         };

@@ -17,7 +17,7 @@ mod tests;
 
 pub use criterion::{Criterion, Method};
 pub use definitions::{Arguments, Selectors};
-pub use evaluate::{Filter, PreviousState, Selection, select};
+pub use evaluate::{Filter, Matches, PreviousState, Selection, select};
 pub use manifest_form::selectors_entry;
 pub use pattern::Pattern;
 pub use spec::{IndirectSelection, SelectionGroup, SelectionSpec};

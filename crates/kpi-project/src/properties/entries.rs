@@ -249,10 +249,15 @@ fn same_version(a: &Json, b: &Json) -> bool {
 
 fn versions(entry: &Entry<'_>, node: &Node) -> Result<Vec<VersionProperties>> {
     let Some(list) = node.get("versions").and_then(Node::as_list) else { return Ok(Vec::new()) };
-    list.iter().map(|v| version(entry, v)).collect()
+    let unrendered = entry.unrendered_versions.iter().cloned().chain(std::iter::repeat_with(Map::new));
+    list.iter().zip(unrendered).map(|(v, unrendered)| version(entry, v, unrendered)).collect()
 }
 
-fn version(entry: &Entry<'_>, node: &Node) -> Result<VersionProperties> {
+fn version(
+    entry: &Entry<'_>,
+    node: &Node,
+    unrendered_config: Map<String, Json>,
+) -> Result<VersionProperties> {
     let columns = node.get("columns").and_then(Node::as_list);
     let is_filter = |column: &&Node| column.get("include").is_some();
     if let Some(second) = columns.unwrap_or_default().iter().filter(is_filter).nth(1) {
@@ -270,6 +275,7 @@ fn version(entry: &Entry<'_>, node: &Node) -> Result<VersionProperties> {
         data_tests: tests_node(entry, node)?.filter(|n| !n.is_null()).map(|list| test_list(entry, list)),
         description: text(node, "description"),
         config: map(node, "config"),
+        unrendered_config,
         other: rest(node, &["v", "defined_in", "columns", "data_tests", "tests", "description", "config"]),
     })
 }

@@ -170,6 +170,8 @@ pub(super) struct Entry<'a> {
     pub(super) file: &'a Arc<SourceFile>,
     /// `config` before rendering.
     pub(super) unrendered_config: Map<String, Json>,
+    /// `config` of each version before rendering.
+    pub(super) unrendered_versions: Vec<Map<String, Json>>,
     /// `database` and `schema` of a source before rendering.
     pub(super) unrendered_names: [Option<String>; 2],
 }
@@ -277,7 +279,10 @@ impl Reader<'_> {
         policy: Section,
         build: impl Fn(&Entry<'_>) -> Result<T, Diagnostic>,
     ) -> Result<T, Diagnostic> {
-        let unrendered = self.jinja.then(|| node.get("config").map(Node::to_json_map).unwrap_or_default());
+        let config_of = |node: &Node| node.get("config").map(Node::to_json_map).unwrap_or_default();
+        let versions = node.get("versions").and_then(Node::as_list).unwrap_or_default();
+        let unrendered_versions = versions.iter().map(config_of).collect();
+        let unrendered = self.jinja.then(|| config_of(node));
         let unrendered_names = match policy {
             Section::Sources => ["database", "schema"]
                 .map(|key| node.get(key).filter(|value| !value.is_null()).map(Node::key_text)),
@@ -288,8 +293,14 @@ impl Reader<'_> {
             let heading = format!("Invalid {section} config given in {} @ {section}", self.file.name);
             misfit.diagnostic("K0504", KIND, &heading, self.file)
         })?;
-        let unrendered_config =
-            unrendered.unwrap_or_else(|| node.get("config").map(Node::to_json_map).unwrap_or_default());
-        build(&Entry { section, node, file: self.file, unrendered_config, unrendered_names })
+        let unrendered_config = unrendered.unwrap_or_else(|| config_of(node));
+        build(&Entry {
+            section,
+            node,
+            file: self.file,
+            unrendered_config,
+            unrendered_versions,
+            unrendered_names,
+        })
     }
 }
