@@ -7,6 +7,7 @@ mod support;
 mod build;
 mod cli;
 mod defer;
+mod deps;
 mod docs;
 mod errors;
 mod freshness;

@@ -327,6 +327,18 @@ pub fn command() -> Command {
             .arg(flag("connection", "Check the connection only"))
             .arg(flag("config-dir", "Show where profiles.yml is looked for")),
     )
+    .subcommand(
+        sub("deps", "Install the packages that the project names")
+            .arg(flag("upgrade", "Choose versions anew, whatever the lock says"))
+            .arg(flag("lock", "Write package-lock.yml and install nothing"))
+            .arg(flag("dry-run", "Show what would be done"))
+            .arg(value("add-package", "NAME@VERSION", "Add a package to packages.yml first"))
+            .arg(
+                value("source", "SOURCE", "Where the added package comes from")
+                    .value_parser(PossibleValuesParser::new(["hub", "git", "local"]))
+                    .default_value("hub"),
+            ),
+    )
     .subcommand(with_switch(
         sub("clean", "Delete the folders of clean-targets").arg(flag("dry-run", "Show what would be deleted")),
         &switch("clean-project-files-only", None, "Delete nothing outside the project"),

@@ -316,7 +316,7 @@ impl Messages {
 }
 
 /// Values of secret environment variables: never shown.
-fn secrets() -> Vec<String> {
+pub fn secrets() -> Vec<String> {
     const PREFIXES: [&str; 3] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET", "DBT_ENGINE_ENV_SECRET"];
     let mut found: Vec<String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))

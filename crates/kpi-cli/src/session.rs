@@ -9,7 +9,7 @@ use kpi_artifacts::Invocation;
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
-use kpi_project::{LoadOptions, Project};
+use kpi_project::{Dependencies, LoadOptions, Project};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +100,7 @@ impl Session {
             version_check: flags.switch("version_check"),
             target_path: flags.text("target_path").map(str::to_owned),
             working_dir: Some(self.working_dir.clone()),
+            sink: Some(self.messages.clone()),
             ..LoadOptions::default()
         })
     }
@@ -123,22 +124,41 @@ impl Session {
             })?;
         }
         let loaded = Project::load(&options);
-        let log_path = match (self.flags.text("log_path"), &loaded) {
-            (Some(path), _) => self.working_dir.join(path),
-            (None, Ok(project)) => {
-                let configured = project.packages.first().map_or("logs", |p| p.config.log_path.as_str());
-                root.join(if configured.is_empty() { "logs" } else { configured })
-            }
-            (None, Err(_)) => root.join("logs"),
-        };
-        let limit = self.flags.number("log_file_max_bytes").and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        self.messages.open_log(log_path.join(if native { "kpi.log" } else { "dbt.log" }), limit);
+        let configured =
+            loaded.as_ref().ok().and_then(|p| p.packages.first()).map(|p| p.config.log_path.as_str());
+        self.open_log(&root, configured);
         let mut project = loaded?;
         for warning in std::mem::take(&mut project.warnings) {
             self.messages.diagnostic(warning);
         }
         self.messages.check_warnings()?;
         Ok(project)
+    }
+
+    /// Reads the project's settings and what packages it names: neither a target nor the packages have to be there.
+    ///
+    /// # Errors
+    /// What is wrong with the files that are read.
+    pub fn dependencies(&self) -> Result<Dependencies, Failure> {
+        let options = self.load_options(false)?;
+        let mut found = Project::dependencies(&options)?;
+        self.open_log(&found.root, Some(&found.config.log_path));
+        for warning in std::mem::take(&mut found.warnings) {
+            self.messages.diagnostic(warning);
+        }
+        self.messages.check_warnings()?;
+        Ok(found)
+    }
+
+    /// Opens the log in the folder that the flags or the project name.
+    pub fn open_log(&self, root: &Path, configured: Option<&str>) {
+        let folder = match (self.flags.text("log_path"), configured) {
+            (Some(path), _) => self.working_dir.join(path),
+            (None, Some(path)) if !path.is_empty() => root.join(path),
+            (None, _) => root.join("logs"),
+        };
+        let limit = self.flags.number("log_file_max_bytes").and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        self.messages.open_log(folder.join(if is_native(root) { "kpi.log" } else { "dbt.log" }), limit);
     }
 
     /// Opens the target of a project.

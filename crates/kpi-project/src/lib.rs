@@ -21,7 +21,10 @@ mod version;
 pub mod yaml;
 
 pub use inventory::{FileKind, InventoryFile};
-pub use load::LoadOptions;
+pub use load::{Dependencies, LoadOptions};
+pub use packages::{
+    LOCK_FILE, PackageLock, PackageMetadata, PackageReader, PackageSource, PackageSpec, PackagesFile,
+};
 pub use project::{Package, Project, ProjectConfig, SelectorDefinition, TargetSettings};
 pub use properties::{
     ColumnProperties, ExposureProperties, GroupProperties, MacroProperties, NodeProperties, PropertyFile,
@@ -29,4 +32,4 @@ pub use properties::{
 };
 pub use render::EnvLookup;
 pub use variables::{variable_value, variables_of};
-pub use version::EMULATED_DBT_VERSION;
+pub use version::{EMULATED_DBT_VERSION, VersionBound, VersionRange};

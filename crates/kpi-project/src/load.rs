@@ -1,14 +1,14 @@
 //! Loads a project: finds its folder, reads its settings and target, then all files of all packages in parallel.
 
 use crate::inventory::{read_text, take};
-use crate::packages::{installed, named};
+use crate::packages::{PackageReader, PackagesFile, installed, name_of};
 use crate::project::merge_vars;
 use crate::render::{EnvLookup, EnvRead, Names, Renderer, Scope};
-use crate::settings::{Reading, raw_dbt_project, read_dbt_project, read_native};
+use crate::settings::{NativeProject, Reading, raw_dbt_project, read_dbt_project, read_native};
 use crate::target::{OldFlags, of_native, of_profiles, shown_path};
 use crate::yaml::{self, Node};
 use crate::{FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition, TargetSettings};
-use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use kpi_diagnostics::{Diagnostic, EventSink, SourceFile, Span};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
@@ -44,6 +44,8 @@ pub struct LoadOptions {
     pub packages_install_path: Option<String>,
     /// The working folder; the process's own when absent.
     pub working_dir: Option<PathBuf>,
+    /// Where `log()` in settings goes.
+    pub sink: Option<Arc<dyn EventSink>>,
 }
 
 impl Default for LoadOptions {
@@ -62,6 +64,7 @@ impl Default for LoadOptions {
             log_path: None,
             packages_install_path: None,
             working_dir: None,
+            sink: None,
         }
     }
 }
@@ -93,6 +96,17 @@ impl Project {
             let read = env_read.lock();
             errors.into_iter().map(|error| without_secrets(error, &read)).collect()
         })
+    }
+
+    /// Reads the settings of a project and what packages it names. Neither a target is needed nor variables, and no
+    /// package has to be there.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the files that are read.
+    pub fn dependencies(options: &LoadOptions) -> Result<Dependencies, Vec<Diagnostic>> {
+        let loader = Loader::new(options).map_err(|error| vec![error])?;
+        let env_read = loader.env_read.clone();
+        loader.dependencies().map_err(|error| vec![without_secrets(error, &env_read.lock())])
     }
 
     /// The folder of the project that the options mean: that of `--project-dir`, or the nearest one from the working
@@ -196,6 +210,32 @@ fn not_unique(config: &ProjectConfig, other: Option<&ProjectConfig>) -> Diagnost
     }
 }
 
+/// The project's file.
+struct RootFile {
+    file: Arc<SourceFile>,
+    native: bool,
+    /// In the form of `dbt_project.yml`.
+    raw: Node,
+    /// What only `kpi.toml` holds.
+    targets: Option<Node>,
+    default_target: Option<Node>,
+    selectors: Option<Node>,
+}
+
+/// A project before its packages are there: its settings and the packages that it names.
+pub struct Dependencies {
+    /// Absolute path of the project.
+    pub root: PathBuf,
+    /// Its settings.
+    pub config: ProjectConfig,
+    /// The packages that it names.
+    pub packages: PackagesFile,
+    /// Reads what packages name in turn.
+    pub reader: PackageReader,
+    /// Warnings met on the way.
+    pub warnings: Vec<Diagnostic>,
+}
+
 /// Settings and target.
 struct Head {
     target: TargetSettings,
@@ -229,19 +269,19 @@ impl<'a> Loader<'a> {
     }
 
     fn renderer(&self, scope: Scope, vars: &Arc<Map<String, Json>>, target: &Map<String, Json>) -> Renderer {
-        Renderer::new(Names::new(scope, self.env(), vars.clone(), target).recording(&self.env_read))
+        let names = Names::new(scope, self.env(), vars.clone(), target).recording(&self.env_read);
+        Renderer::new(names.logging(&self.options.sink))
     }
 
     fn project_scope(&self) -> Scope {
         Scope::Project { target_known: self.options.need_profile }
     }
 
-    /// Reads the root project's settings, the target, the selectors and the settings of all packages.
-    fn head(&mut self) -> Result<Head, Diagnostic> {
-        let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
+    /// Reads the project's file, without its meaning.
+    fn root_file(&mut self) -> Result<RootFile, Diagnostic> {
         let native_file = self.root.join(NATIVE_FILE);
-        let is_native = !self.root.join(DBT_FILE).is_file();
-        if !is_native && native_file.is_file() {
+        let native = !self.root.join(DBT_FILE).is_file();
+        if !native && native_file.is_file() {
             self.warnings.push(
                 Diagnostic::warning(
                     "K0205",
@@ -251,45 +291,75 @@ impl<'a> Loader<'a> {
                 .with_hint("keep one of the two"),
             );
         }
-        let mut old_flags = None;
-        let (file, raw, target, native_selectors) = if is_native {
+        if native {
             let file = read_text(&native_file, NATIVE_FILE)?;
-            let native = read_native(&file)?;
-            let name = native.project.get("name").map(Node::key_text).unwrap_or_default();
-            let (targets, default) = (native.targets.as_ref(), native.default_target.as_ref());
-            let target = if self.options.need_profile {
-                of_native(self.options, &name, targets, default, &file, &secret)?
-            } else {
-                TargetSettings::default()
-            };
-            (file, native.project, target, native.selectors)
-        } else {
-            let file = read_text(&self.root.join(DBT_FILE), DBT_FILE)?;
-            let raw = raw_dbt_project(&file, true, &mut self.warnings)?;
-            let target = if self.options.need_profile {
-                let read = of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?;
-                old_flags = read.1;
-                read.0
-            } else {
-                TargetSettings::default()
-            };
-            (file, raw, target, None)
-        };
-        let target_names = target.context();
-        let renderer = self.renderer(self.project_scope(), &self.cli_vars, &target_names);
-        let reading =
-            Reading { renderer: &renderer, check_version: self.options.version_check, native: is_native };
-        let mut config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
+            let NativeProject { project, targets, default_target, selectors } = read_native(&file)?;
+            return Ok(RootFile { file, native, raw: project, targets, default_target, selectors });
+        }
+        let file = read_text(&self.root.join(DBT_FILE), DBT_FILE)?;
+        let raw = raw_dbt_project(&file, true, &mut self.warnings)?;
+        Ok(RootFile { file, native, raw, targets: None, default_target: None, selectors: None })
+    }
+
+    /// Renders and reads the settings of the root project.
+    fn root_config(
+        &mut self,
+        file: &Arc<SourceFile>,
+        raw: Node,
+        native: bool,
+        renderer: &Renderer,
+    ) -> Result<ProjectConfig, Diagnostic> {
+        let reading = Reading { renderer, check_version: self.options.version_check, native };
+        let config = read_dbt_project(file, raw, &reading, &mut self.warnings)?;
         if BUILT_IN.contains(&&*config.name) {
             return Err(not_unique(&config, None));
         }
+        Ok(config)
+    }
+
+    /// Reads the root project's settings and what packages it names, and asks neither for a target nor for variables.
+    fn dependencies(mut self) -> Result<Dependencies, Diagnostic> {
+        let RootFile { file, native, raw, selectors, .. } = self.root_file()?;
+        let names = Names::new(
+            Scope::Project { target_known: false },
+            self.env(),
+            self.cli_vars.clone(),
+            &Map::new(),
+        );
+        let renderer = Renderer::new(names.recording(&self.env_read).logging(&self.options.sink).lenient());
+        let mut config = self.root_config(&file, raw, native, &renderer)?;
+        self.apply_overrides(&mut config);
+        self.selectors(selectors.map(|node| (file, node)), &renderer)?;
+        let reader = self.package_reader();
+        let packages = reader.project(&self.root, "")?;
+        Ok(Dependencies { root: self.root, config, packages, reader, warnings: self.warnings })
+    }
+
+    /// Reads the root project's settings, the target, the selectors and the settings of all packages.
+    fn head(&mut self) -> Result<Head, Diagnostic> {
+        let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
+        let RootFile { file, native, raw, targets, default_target, selectors } = self.root_file()?;
+        let mut old_flags = None;
+        let target = if !self.options.need_profile {
+            TargetSettings::default()
+        } else if native {
+            let name = raw.get("name").map(Node::key_text).unwrap_or_default();
+            of_native(self.options, &name, targets.as_ref(), default_target.as_ref(), &file, &secret)?
+        } else {
+            let read = of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?;
+            old_flags = read.1;
+            read.0
+        };
+        let target_names = target.context();
+        let renderer = self.renderer(self.project_scope(), &self.cli_vars, &target_names);
+        let mut config = self.root_config(&file, raw, native, &renderer)?;
         if let Some(old) = old_flags {
             self.take_old_flags(&mut config, old)?;
         }
         self.apply_overrides(&mut config);
-        let selectors = self.selectors(native_selectors.map(|node| (file, node)), &renderer)?;
+        let selectors = self.selectors(selectors.map(|node| (file, node)), &renderer)?;
         let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
-        self.settle_packages(&mut packages, &secret, &target_names)?;
+        self.settle_packages(&mut packages, &target_names)?;
         Ok(Head { target, packages, selectors })
     }
 
@@ -347,16 +417,24 @@ impl<'a> Loader<'a> {
         crate::selectors::read(&file, node, renderer)
     }
 
+    /// Reads what names packages.
+    fn package_reader(&self) -> PackageReader {
+        PackageReader {
+            renderer: self.renderer(Scope::Secret, &self.cli_vars, &Map::new()),
+            env_read: self.env_read.clone(),
+        }
+    }
+
     /// Adds the packages that are installed, and local ones that are named but not installed.
     fn settle_packages(
         &mut self,
         packages: &mut Vec<Settled>,
-        secret: &Renderer,
         target: &Map<String, Json>,
     ) -> Result<(), Diagnostic> {
         let Some(root) = packages.first() else { return Ok(()) };
         let install_path = root.config.packages_install_path.clone();
-        let named_by_root = named(&self.root, "", secret)?;
+        let reader = self.package_reader();
+        let named_by_root = reader.project(&self.root, "")?;
         // dbt reads packages without the variables of the command line.
         let renderer = self.renderer(self.project_scope(), &Arc::default(), target);
         let folders = installed(&self.root, &install_path);
@@ -365,12 +443,12 @@ impl<'a> Loader<'a> {
             let settled = self.settle_package(folder, &renderer)?;
             self.add_package(packages, settled)?;
         }
-        let mut waiting: Vec<(String, Span)> = named_by_root.local;
+        let mut waiting: Vec<(String, Span)> = named_by_root.local();
         let mut beside = 0usize;
         waiting.reverse();
         while let Some((path, span)) = waiting.pop() {
             let folder = clean(&self.root.join(&path));
-            let Some(name) = self.name_of(&folder) else {
+            let Ok(name) = name_of(&folder, &path) else {
                 return Err(Diagnostic::error(
                     "K0222",
                     KIND,
@@ -384,45 +462,31 @@ impl<'a> Loader<'a> {
             }
             beside += 1;
             let settled = self.settle_package(folder.clone(), &renderer)?;
-            waiting.extend(named(&folder, &settled.shown_root, secret)?.local);
+            waiting.extend(reader.project(&folder, &settled.shown_root)?.local());
             self.add_package(packages, settled)?;
         }
-        if named_by_root.count > count + beside {
-            let file = named_by_root.file.as_ref().map_or("packages.yml", |f| &f.name);
+        let named = named_by_root.specs.len();
+        if named > count + beside {
+            let file = named_by_root.name();
             let mut error = Diagnostic::error(
                 "K0223",
                 "Compilation Error",
                 format!(
-                    "dbt found {} package(s) specified in {file}, but only {} package(s) installed in {install_path}. \
-                     Run \"dbt deps\" to install package dependencies.",
-                    named_by_root.count,
+                    "dbt found {named} package(s) specified in {file}, but only {} package(s) installed in \
+                     {install_path}. Run \"kpi deps\" to install package dependencies.",
                     count + beside
                 ),
             );
             if let Some(file) = named_by_root.file {
                 error = error.with_span(Span::whole(file));
             }
-            let hint = format!("the packages must lie in {install_path}: `dbt deps` puts them there");
-            return Err(error.with_hint(hint));
+            return Err(error.with_hint(format!("`kpi deps` puts them into {install_path}")));
         }
         // The root first, then by name.
         if let Some(rest) = packages.get_mut(1..) {
             rest.sort_by(|a, b| a.config.name.cmp(&b.config.name));
         }
         Ok(())
-    }
-
-    /// The name in a package's project file, as it stands there.
-    fn name_of(&self, folder: &Path) -> Option<String> {
-        let path = folder.join(DBT_FILE);
-        if path.is_file() {
-            let file = read_text(&path, DBT_FILE).ok()?;
-            let root = yaml::parse_document(&file).ok()?.root?;
-            return Some(root.get("name").map(Node::key_text).unwrap_or_default());
-        }
-        let file = read_text(&folder.join(NATIVE_FILE), NATIVE_FILE).ok()?;
-        let native = read_native(&file).ok()?;
-        Some(native.project.get("name").map(Node::key_text).unwrap_or_default())
     }
 
     fn settle_package(&mut self, folder: PathBuf, renderer: &Renderer) -> Result<Settled, Diagnostic> {

@@ -1,37 +1,78 @@
 //! The packages that a project names, and those that are installed.
 
-use crate::render::{Policy, Renderer};
-use crate::yaml::{self, Node};
+mod reader;
+mod spec;
+
+use crate::yaml::Node;
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use reader::name_of;
+pub use reader::{PackageLock, PackageMetadata, PackageReader};
+pub use spec::{PackageSource, PackageSpec};
+
+/// The file of a lock, beside the project file.
+pub const LOCK_FILE: &str = "package-lock.yml";
+
+pub(crate) const KIND: &str = "Runtime Error";
+const PACKAGES_FILE: &str = "packages.yml";
+const DEPENDENCIES_FILE: &str = "dependencies.yml";
+
 /// What `packages.yml` or `dependencies.yml` names.
-#[derive(Default)]
-pub(crate) struct Named {
+#[derive(Debug, Clone, Default)]
+pub struct PackagesFile {
     /// Which of the two it was.
-    pub(crate) file: Option<Arc<SourceFile>>,
-    /// How many packages.
-    pub(crate) count: usize,
-    /// Those that lie beside the project: path and place.
-    pub(crate) local: Vec<(String, Span)>,
+    pub file: Option<Arc<SourceFile>>,
+    /// Its entries, in order.
+    pub specs: Vec<PackageSpec>,
 }
 
-const KIND: &str = "Runtime Error";
+impl PackagesFile {
+    /// The name of the file that packages are written to: `packages.yml` unless it is `dependencies.yml` that has them.
+    pub fn name(&self) -> &str {
+        match &self.file {
+            Some(file) if file.name.ends_with(DEPENDENCIES_FILE) => DEPENDENCIES_FILE,
+            _ => PACKAGES_FILE,
+        }
+    }
 
-/// Reads what a project names.
-pub(crate) fn named(root: &Path, shown_root: &str, renderer: &Renderer) -> Result<Named, Diagnostic> {
-    let load = |name: &str| -> Result<Option<(Arc<SourceFile>, Node)>, Diagnostic> {
+    /// Those that lie beside the project: path and place.
+    pub(crate) fn local(&self) -> Vec<(String, Span)> {
+        self.specs
+            .iter()
+            .filter_map(|spec| match &spec.source {
+                PackageSource::Local { path } => Some((path.clone(), spec.span.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// The tree of the file that names packages, with the file.
+type Written = (Arc<SourceFile>, Node);
+
+/// Finds the file that names packages; `None` when there is none.
+fn written(root: &Path, shown_root: &str) -> Result<Option<Written>, Diagnostic> {
+    let load = |name: &str| -> Result<Option<Written>, Diagnostic> {
         let path = root.join(name);
         if !path.is_file() {
             return Ok(None);
         }
         let shown = if shown_root.is_empty() { name.to_owned() } else { format!("{shown_root}/{name}") };
         let file = crate::inventory::read_text(&path, &shown)?;
-        Ok(yaml::parse(&file)?.filter(|node| !node.is_null()).map(|node| (file, node)))
+        // Messages show lines of the file: they have its passwords covered.
+        let covered = SourceFile::new(file.name.clone(), covered(&file.text));
+        let node = crate::yaml::parse(&file).map_err(|mut error| {
+            for span in error.span.iter_mut().chain(error.related.iter_mut().map(|(span, _)| span)) {
+                span.file = covered.clone();
+            }
+            error
+        })?;
+        Ok(node.filter(|node| !node.is_null()).map(|node| (covered, node)))
     };
-    let packages = load("packages.yml")?;
-    let dependencies = load("dependencies.yml")?;
+    let packages = load(PACKAGES_FILE)?;
+    let dependencies = load(DEPENDENCIES_FILE)?;
     if let Some((file, root)) = &packages
         && let Some((key, _)) = root.entry("projects")
     {
@@ -43,8 +84,7 @@ pub(crate) fn named(root: &Path, shown_root: &str, renderer: &Renderer) -> Resul
         .with_span(key.span(file))
         .with_hint("move it to dependencies.yml"));
     }
-    let in_dependencies = dependencies.filter(|(_, root)| root.get("packages").is_some());
-    let (file, mut node, rendered) = match (packages, in_dependencies) {
+    match (packages, dependencies.filter(|(_, root)| root.get("packages").is_some())) {
         (Some((file, node)), Some((other, other_node))) if node.get("packages").is_some() => {
             let mut error = Diagnostic::error(
                 "K0221",
@@ -57,66 +97,35 @@ pub(crate) fn named(root: &Path, shown_root: &str, renderer: &Renderer) -> Resul
                 error =
                     error.with_span(here.span(&file)).with_related(there.span(&other), "specified here too");
             }
-            return Err(error.with_hint("keep one of the two"));
+            Err(error.with_hint("keep one of the two"))
         }
-        // What dependencies.yml names is taken as it stands.
-        (_, Some((file, node))) => (file, node, false),
-        (Some((file, node)), None) => (file, node, true),
-        (None, None) => return Ok(Named::default()),
-    };
-    if rendered {
-        renderer.render(&mut node, &file, Policy::Everything)?;
+        (packages, dependencies) => Ok(dependencies.or(packages)),
     }
-    let malformed = |at: &Node, reason: String| {
-        Diagnostic::error("K0221", KIND, format!("The {} file in this project is malformed: {reason}", file.name))
-            .with_span(at.span(&file))
-            .with_hint("an entry is such as `- package: dbt-labs/dbt_utils` with `version: 1.3.0`, or `- local: ../common_models`")
-    };
-    let Some(packages) = node.get("packages") else {
-        return Err(malformed(&node, "'packages' is a required property".to_owned())
-            .with_hint("begin with `packages:` and a list"));
-    };
-    let Some(items) = packages.as_list() else {
-        return Err(malformed(packages, "'packages' is not a list".to_owned()));
-    };
-    let kinds = ["local", "package", "git", "tarball", "private"];
-    let mut local = Vec::new();
-    for item in items {
-        let Some(kind) = kinds.iter().find(|kind| item.get(kind).is_some()) else {
-            return Err(malformed(item, format!("{} is not a package", crate::shape::shown(item)))
-                .with_hint(format!("each entry has one of: {}", kinds.join(", "))));
-        };
-        let value = item.get(kind).unwrap_or(item);
-        let Some(text) = value.as_str().filter(|text| !text.is_empty()) else {
-            return Err(malformed(
-                value,
-                format!("A {kind} package is missing the value. It is a required property."),
-            ));
-        };
-        match *kind {
-            "package" if item.get("version").is_none() => {
-                return Err(malformed(
-                    item,
-                    format!(
-                        "{text} is missing the version. When installing from the Hub package index, version is a \
-                         required property"
-                    ),
-                ));
+}
+
+/// A text with stars over the passwords of its addresses, as long as before: `https://me:*****@example.com`.
+fn covered(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, tail) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end =
+            tail.find(|c: char| c == '/' || c.is_whitespace() || c == '"' || c == '\'').unwrap_or(tail.len());
+        let (authority, after) = tail.split_at(end);
+        match authority.rfind('@') {
+            // What a template gives is no secret as it stands there.
+            Some(sign) if !authority.contains("{{") => {
+                let (user, host) = authority.split_at(sign);
+                out.extend(user.chars().map(|_| '*'));
+                out.push_str(host);
             }
-            "package" if !text.contains('/') => {
-                return Err(malformed(
-                    value,
-                    format!(
-                        "{text} was not found in the package index. Packages on the index require a namespace, e.g \
-                         dbt-labs/dbt_utils"
-                    ),
-                ));
-            }
-            "local" => local.push((text.to_string(), value.span(&file))),
-            _ => {}
+            _ => out.push_str(authority),
         }
+        rest = after;
     }
-    Ok(Named { count: items.len(), local, file: Some(file) })
+    out.push_str(rest);
+    out
 }
 
 /// The folders of installed packages, by name.
@@ -130,4 +139,19 @@ pub(crate) fn installed(root: &Path, install_path: &str) -> Vec<PathBuf> {
         .collect();
     folders.sort();
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covered;
+
+    #[test]
+    fn passwords_of_addresses_are_covered() {
+        assert_eq!(
+            covered("- git: https://me:pw@h.com/a@b\n- git: ssh://git@h.com/x\n- git: https://h.com/y\n"),
+            "- git: https://*****@h.com/a@b\n- git: ssh://***@h.com/x\n- git: https://h.com/y\n"
+        );
+        let template = "https://{{env_var('T')}}@h.com/x";
+        assert_eq!(covered(template), template);
+    }
 }

@@ -6,7 +6,7 @@ mod native;
 use crate::shape::{BOOL_OR_NULL, MAP_OR_NULL, Object, STR_OR_NULL, STRINGS_OR_NULL, Shape};
 
 pub(crate) use dbt::{Reading, as_warning, raw_dbt_project, read_dbt_project};
-pub(crate) use native::read_native;
+pub(crate) use native::{NativeProject, read_native};
 
 /// The resource types that have a config tree, as `dbt_project.yml` spells them.
 pub(crate) const CONFIG_TREES: [&str; 12] = [

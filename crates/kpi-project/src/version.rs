@@ -1,4 +1,7 @@
-//! Version ranges as `require-dbt-version` writes them: `>=1.0.0`, `<2.0.0`, `1.11.16`.
+//! Versions and their ranges, as `require-dbt-version` and `packages.yml` write them: `>=1.0.0`, `<2.0.0`, `1.11.16`.
+//!
+//! The order has dbt's peculiarities, since they decide what is installed: a plain upper bound `<2.0.0` keeps prereleases
+//! of 2.0.0 out, and build metadata count for nothing.
 
 use std::cmp::Ordering;
 
@@ -14,17 +17,30 @@ enum Matcher {
     AtMost,
 }
 
-/// One bound on a version.
+/// One bound on a version; without a sign, that very version.
+///
+/// # Examples
+///
+/// ```
+/// use kpi_project::{VersionBound, VersionRange};
+///
+/// let bound = |text| VersionBound::parse(text).ok_or("no version");
+/// let range = VersionRange::of(&[bound(">=1.0.0")?, bound("<2.0.0")?]).ok_or("empty")?;
+/// assert!(range.admits(&bound("1.4.2")?));
+/// assert!(!range.admits(&bound("2.0.0-rc1")?));
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bound {
+pub struct VersionBound {
     matcher: Matcher,
     numbers: [u64; 3],
     prerelease: Option<String>,
     build: Option<String>,
 }
 
-impl Bound {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+impl VersionBound {
+    /// Reads a bound; `None` for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
         let (matcher, rest) = [
             (">=", Matcher::AtLeast),
             ("<=", Matcher::AtMost),
@@ -58,7 +74,8 @@ impl Bound {
         Some(Self { matcher, numbers: [number(major)?, number(minor)?, number(patch)?], prerelease, build })
     }
 
-    pub(crate) fn shown(&self) -> String {
+    /// With its sign: `>=1.0.0`, `=1.0.0`.
+    pub fn shown(&self) -> String {
         let sign = match self.matcher {
             Matcher::Exact => "=",
             Matcher::Above => ">",
@@ -72,29 +89,51 @@ impl Bound {
         format!("{sign}{major}.{minor}.{patch}{prerelease}{build}")
     }
 
-    fn order(&self, other: &Self) -> Ordering {
-        self.numbers.cmp(&other.numbers).then_with(|| match (&self.prerelease, &other.prerelease) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => order_of_tags(a, b),
-        })
+    /// Whether it names a version before a release, such as `1.0.0-rc1`.
+    pub fn is_prerelease(&self) -> bool {
+        self.prerelease.is_some()
+    }
+
+    fn is_exact(&self) -> bool {
+        self.matcher == Matcher::Exact
+    }
+
+    fn is_lower(&self) -> bool {
+        matches!(self.matcher, Matcher::Above | Matcher::AtLeast)
+    }
+
+    fn is_upper(&self) -> bool {
+        matches!(self.matcher, Matcher::Below | Matcher::AtMost)
     }
 
     /// Whether the version `text` is within the bound.
     pub(crate) fn admits_text(&self, text: &str) -> bool {
-        Self::parse(text).is_some_and(|version| self.admits(&version))
+        Self::parse(text).is_some_and(|version| compatible(&[version, self.clone()]))
     }
 
-    /// Whether the exact version `version` is within the bound.
-    fn admits(&self, version: &Self) -> bool {
-        let order = version.order(self);
-        match self.matcher {
-            Matcher::Exact => order == Ordering::Equal,
-            Matcher::Above => order == Ordering::Greater,
-            Matcher::AtLeast => order != Ordering::Less,
-            Matcher::Below => order == Ordering::Less,
-            Matcher::AtMost => order != Ordering::Greater,
+    /// The order of two versions, and of two bounds on the same version: `>1` lies above `>=1`.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let by_number = self.numbers.cmp(&other.numbers);
+        if by_number != Ordering::Equal {
+            return by_number;
+        }
+        match (&self.prerelease, &other.prerelease) {
+            (None, None) => {}
+            (None, Some(_)) if self.matcher == Matcher::Below => return Ordering::Less,
+            (None, Some(_)) => return Ordering::Greater,
+            (Some(_), None) => return Ordering::Less,
+            (Some(a), Some(b)) => match order_of_tags(a, b) {
+                Ordering::Equal => {}
+                order => return order,
+            },
+        }
+        match (self.matcher, other.matcher) {
+            (Matcher::AtLeast, Matcher::AtMost) | (Matcher::AtMost, Matcher::AtLeast) => Ordering::Equal,
+            (Matcher::Below, Matcher::AtMost) | (Matcher::AtLeast, Matcher::Above) => Ordering::Less,
+            (Matcher::AtMost, Matcher::Below) | (Matcher::Above, Matcher::AtLeast) => Ordering::Greater,
+            _ if self.is_upper() && other.is_lower() => Ordering::Less,
+            _ if self.is_lower() && other.is_upper() => Ordering::Greater,
+            _ => Ordering::Equal,
         }
     }
 }
@@ -122,32 +161,98 @@ fn order_of_tags(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// What several bounds leave: from a lowest to a highest version, either of them open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VersionRange {
+    low: Option<VersionBound>,
+    high: Option<VersionBound>,
+}
+
+impl VersionRange {
+    /// What all the bounds leave together; `None` when they contradict each other.
+    pub fn of(bounds: &[VersionBound]) -> Option<Self> {
+        let Some((last, rest)) = bounds.split_last() else { return Some(Self::default()) };
+        rest.iter().try_fold(Self::of_one(last), |range, bound| range.narrowed(&Self::of_one(bound)))
+    }
+
+    fn of_one(bound: &VersionBound) -> Self {
+        Self {
+            low: (!bound.is_upper()).then(|| bound.clone()),
+            high: (!bound.is_lower()).then(|| bound.clone()),
+        }
+    }
+
+    fn narrowed(&self, other: &Self) -> Option<Self> {
+        let exact = |bound: &Option<VersionBound>| bound.clone().filter(VersionBound::is_exact);
+        if let (Some(a), Some(b)) = (exact(&self.low), exact(&other.low)) {
+            return (a.order(&b) == Ordering::Equal).then(|| Self { low: Some(a.clone()), high: Some(a) });
+        }
+        let low = tighter(self.low.as_ref(), other.low.as_ref(), Ordering::Less, Matcher::AtLeast)?;
+        let high = tighter(self.high.as_ref(), other.high.as_ref(), Ordering::Greater, Matcher::AtMost)?;
+        match (&low, &high) {
+            (Some(a), Some(b)) if a.order(b) == Ordering::Greater => None,
+            _ => Some(Self { low, high }),
+        }
+    }
+
+    /// Whether a version lies within.
+    pub fn admits(&self, version: &VersionBound) -> bool {
+        let bounds: Vec<VersionBound> =
+            [Some(version), self.low.as_ref(), self.high.as_ref()].into_iter().flatten().cloned().collect();
+        compatible(&bounds)
+    }
+
+    /// `>=1.0.0, <2.0.0`
+    pub fn shown(&self) -> String {
+        match (&self.low, &self.high) {
+            (None, None) => "ANY".to_owned(),
+            (Some(bound), None) | (None, Some(bound)) => bound.shown(),
+            (Some(low), Some(high)) if low == high => low.shown(),
+            (Some(low), Some(high)) => format!("{}, {}", low.shown(), high.shown()),
+        }
+    }
+}
+
+/// The tighter of two bounds of the same side; the outer `None` means that nothing lies within both. `outer` is how the
+/// looser one stands to the tighter one, `closed` the sign of a bound that holds its own version.
+fn tighter(
+    a: Option<&VersionBound>,
+    b: Option<&VersionBound>,
+    outer: Ordering,
+    closed: Matcher,
+) -> Option<Option<VersionBound>> {
+    let (a, b) = match (a, b) {
+        (None, other) | (other, None) => return Some(other.cloned()),
+        (Some(a), Some(b)) => (a, b),
+    };
+    let (bound, exact) = match (a.is_exact(), b.is_exact()) {
+        (false, false) => return Some(Some(if a.order(b) == outer { b } else { a }.clone())),
+        (true, _) => (b, a),
+        (false, true) => (a, b),
+    };
+    let order = bound.order(exact);
+    (order == outer || (order == Ordering::Equal && bound.matcher == closed)).then(|| Some(exact.clone()))
+}
+
 /// Whether any version at all is within all bounds.
-pub(crate) fn satisfiable(bounds: &[Bound]) -> bool {
-    let lower = |b: &&Bound| matches!(b.matcher, Matcher::Above | Matcher::AtLeast | Matcher::Exact);
-    let upper = |b: &&Bound| matches!(b.matcher, Matcher::Below | Matcher::AtMost | Matcher::Exact);
-    bounds.iter().filter(lower).all(|low| {
-        bounds.iter().filter(upper).all(|high| match low.order(high) {
-            Ordering::Less => true,
-            Ordering::Greater => false,
-            Ordering::Equal => {
-                !matches!(low.matcher, Matcher::Above) && !matches!(high.matcher, Matcher::Below)
-            }
-        })
-    })
+pub(crate) fn compatible(bounds: &[VersionBound]) -> bool {
+    bounds.len() == 1 || VersionRange::of(bounds).is_some()
 }
 
 /// Whether the version whose behaviour kpi has is within all bounds.
-pub(crate) fn admits_ours(bounds: &[Bound]) -> bool {
-    Bound::parse(EMULATED_DBT_VERSION).is_some_and(|ours| bounds.iter().all(|bound| bound.admits(&ours)))
+pub(crate) fn admits_ours(bounds: &[VersionBound]) -> bool {
+    VersionBound::parse(EMULATED_DBT_VERSION).is_some_and(|ours| {
+        let all: Vec<VersionBound> = std::iter::once(ours).chain(bounds.iter().cloned()).collect();
+        compatible(&all)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(texts: &[&str]) -> Vec<Bound> {
-        texts.iter().map(|t| Bound::parse(t).unwrap()).collect()
+    fn all(texts: &[&str]) -> Vec<VersionBound> {
+        texts.iter().map(|t| VersionBound::parse(t).unwrap()).collect()
     }
 
     #[test]
@@ -161,16 +266,47 @@ mod tests {
 
     #[test]
     fn contradictions_are_seen() {
-        assert!(!satisfiable(&all(&[">2.0.0", "<1.0.0"])));
-        assert!(!satisfiable(&all(&[">1.0.0", "<=1.0.0"])));
-        assert!(satisfiable(&all(&[">=1.0.0", "<=1.0.0"])));
+        assert!(!compatible(&all(&[">2.0.0", "<1.0.0"])));
+        assert!(!compatible(&all(&[">1.0.0", "<=1.0.0"])));
+        assert!(compatible(&all(&[">=1.0.0", "<=1.0.0"])));
+    }
+
+    #[test]
+    fn ranges_narrow_as_in_dbt() {
+        for (bounds, shown) in [
+            (&[] as &[&str], Some("ANY")),
+            (&["1.0.0"], Some("=1.0.0")),
+            (&[">=1.0.0", "<2.0.0", "<1.5.0"], Some(">=1.0.0, <1.5.0")),
+            (&[">=1.0.0", ">1.0.0"], Some(">1.0.0")),
+            (&["<=1.0.0", "<1.0.0"], Some("<1.0.0")),
+            (&["1.1.0", ">=1.0.0", "<1.1.0"], None),
+            (&["1.0.0", ">=1.0.0"], Some("=1.0.0")),
+            (&["1.0.0", ">1.0.0"], None),
+            (&["1.0.0", "1.0.1"], None),
+            (&["1.0.0+a", "1.0.0+b"], Some("=1.0.0+b")),
+        ] {
+            let range = VersionRange::of(&all(bounds)).map(|range| range.shown());
+            assert_eq!(range.as_deref(), shown, "{bounds:?}");
+        }
+    }
+
+    #[test]
+    fn an_upper_bound_keeps_prereleases_of_its_version_out() {
+        let admits = |bounds: &[&str], version: &str| {
+            VersionRange::of(&all(bounds)).unwrap().admits(&VersionBound::parse(version).unwrap())
+        };
+        assert!(!admits(&["<1.2.0"], "1.2.0-rc1"));
+        assert!(admits(&["<=1.2.0"], "1.2.0-rc1"));
+        assert!(admits(&["<1.2.0-rc2"], "1.2.0-rc1"));
+        assert!(!admits(&[">=1.2.0"], "1.2.0-rc1"));
+        assert!(admits(&[">1.1.0"], "1.2.0-rc1"));
     }
 
     #[test]
     fn versions_need_three_numbers() {
         for text in ["1.0", "1.2.3.4", ">=1", "abc", "01.0.0", ">=1.0.0 ", ""] {
-            assert!(Bound::parse(text).is_none(), "{text:?}");
+            assert!(VersionBound::parse(text).is_none(), "{text:?}");
         }
-        assert_eq!(Bound::parse("1.2.3-rc.1+b7").unwrap().shown(), "=1.2.3-rc.1+b7");
+        assert_eq!(VersionBound::parse("1.2.3-rc.1+b7").unwrap().shown(), "=1.2.3-rc.1+b7");
     }
 }

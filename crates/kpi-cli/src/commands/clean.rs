@@ -32,9 +32,8 @@ fn list(paths: &[&PathBuf]) -> String {
 
 /// Deletes, or with `--dry-run` tells what it would delete.
 pub fn clean(session: &Session, matches: &ArgMatches) -> Outcome {
-    let project = session.load_project(false)?;
-    let Some(package) = project.packages.first() else { return Ok(Ending::Good) };
-    let config = &package.config;
+    let project = session.dependencies()?;
+    let config = &project.config;
     let root = resolved(&project.root);
     let mut targets: Vec<PathBuf> = config.clean_targets.iter().map(|p| resolved(&root.join(p))).collect();
     targets.sort();

@@ -3,6 +3,7 @@
 mod clean;
 mod compile;
 mod debug;
+mod deps;
 mod docs;
 mod freshness;
 mod init;
@@ -202,6 +203,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "freshness" => freshness::freshness(session),
         "run-operation" => operation::operation(session, matches),
         "debug" => debug::debug(session, matches),
+        "deps" => deps::deps(session, matches),
         "clean" => clean::clean(session, matches),
         "init" => init::init(session, matches),
         other => {

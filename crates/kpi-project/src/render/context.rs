@@ -2,6 +2,7 @@
 
 use crate::version::EMULATED_DBT_VERSION;
 use crate::yaml::{Node, Value as Data};
+use kpi_diagnostics::{Event, EventSink, Level};
 use kpi_jinja::{Args, Context, Error, ErrorKind, Interp, Object, Result, Value, function};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
@@ -38,6 +39,10 @@ pub(crate) struct Names {
     target: Value,
     /// Environment variables that were read, with what they held.
     read: Arc<Mutex<EnvRead>>,
+    /// Where `log()` goes.
+    sink: Option<Arc<dyn EventSink>>,
+    /// Whether a variable that is missing is an error.
+    requires_vars: bool,
 }
 
 const OPEN: &str = "$$$DBT_SECRET_START$$$";
@@ -55,7 +60,19 @@ impl Names {
         target: &Map<String, Json>,
     ) -> Self {
         let target = Value::from_json(&Json::Object(target.clone()));
-        Self { scope, env, vars, target, read: Arc::default() }
+        Self { scope, env, vars, target, read: Arc::default(), sink: None, requires_vars: true }
+    }
+
+    /// Sends what `log()` is given to a sink.
+    pub(crate) fn logging(mut self, sink: &Option<Arc<dyn EventSink>>) -> Self {
+        self.sink.clone_from(sink);
+        self
+    }
+
+    /// Takes a variable that is missing for nothing.
+    pub(crate) fn lenient(mut self) -> Self {
+        self.requires_vars = false;
+        self
     }
 
     /// Shares the record of environment variables that were read.
@@ -88,6 +105,20 @@ impl Names {
             _ => {}
         }
     }
+}
+
+/// A text with stars where templates left the names of secrets.
+fn masked(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once(OPEN) {
+        let Some((_, after)) = tail.split_once(CLOSE) else { break };
+        out.push_str(before);
+        out.push_str("*****");
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Environment variables that were read, with what they held.
@@ -170,14 +201,30 @@ impl Context for Names {
                     }
                 }))
             }
+            "log" => {
+                let sink = self.sink.clone();
+                Some(function("log", move |_, args: Args| {
+                    let [message, info] = args.bind("log", ["msg", "info?"])?;
+                    if let (Some(sink), Some(message)) = (&sink, message) {
+                        let message = masked(&message.to_str());
+                        sink.emit(match info.is_some_and(|v| v.is_true()) {
+                            true => Event::new("JinjaLogInfo", Level::Info, message),
+                            false => Event::new("JinjaLogDebug", Level::Debug, message),
+                        });
+                    }
+                    Ok(Value::empty())
+                }))
+            }
             "var" => {
                 let vars = self.vars.clone();
+                let required = self.requires_vars;
                 Some(function("var", move |_, args: Args| {
                     let [name, default] = args.bind("var", ["var_name", "default?"])?;
                     let name = text_of(name).unwrap_or_default();
                     match (vars.get(&name), default) {
                         (Some(value), _) => Ok(crate::variable_value(value)),
                         (None, Some(default)) => Ok(default),
+                        (None, None) if !required => Ok(Value::None),
                         (None, None) => {
                             let known: Vec<&str> = vars.keys().map(String::as_str).collect();
                             let error = Error::compilation(format!(
@@ -209,7 +256,7 @@ impl Context for Names {
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        ["env_var", "var", "target", "project_name", "dbt_version"].map(Arc::from).to_vec()
+        ["env_var", "var", "log", "target", "project_name", "dbt_version"].map(Arc::from).to_vec()
     }
 
     fn package(&self) -> &str {

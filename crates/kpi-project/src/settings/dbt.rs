@@ -4,7 +4,7 @@ use super::{CONFIG_TREES, PROJECT, RESERVED_NAMES};
 use crate::inventory::distinct;
 use crate::render::{Policy, Renderer};
 use crate::shape::did_you_mean;
-use crate::version::{Bound, EMULATED_DBT_VERSION, admits_ours, satisfiable};
+use crate::version::{EMULATED_DBT_VERSION, VersionBound, admits_ours, compatible};
 use crate::yaml::{Node, Value};
 use crate::{ProjectConfig, yaml};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
@@ -215,7 +215,7 @@ fn check_version_text(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnos
     // Unlike in a bound, a prerelease needs its hyphen.
     let plain = text.split(['-', '+']).next().unwrap_or_default();
     let three_numbers =
-        plain.split('.').count() == 3 && plain.split('.').all(number) && Bound::parse(&text).is_some();
+        plain.split('.').count() == 3 && plain.split('.').all(number) && VersionBound::parse(&text).is_some();
     if two_numbers || three_numbers {
         return Ok(());
     }
@@ -292,7 +292,7 @@ fn required_versions(
     };
     let mut bounds = Vec::new();
     for text in &texts {
-        let bound = Bound::parse(text).ok_or_else(|| {
+        let bound = VersionBound::parse(text).ok_or_else(|| {
             error(file, node, format!("\"{text}\" is not a valid semantic version."))
                 .with_hint("write bounds such as \">=1.0.0,<2.0.0\", without spaces")
         })?;
@@ -302,7 +302,7 @@ fn required_versions(
         let package = root.get("name").map(Node::key_text).unwrap_or_default();
         let shown: Vec<String> = bounds.iter().map(|b| format!("'{}'", b.shown())).collect();
         let shown = shown.join(", ");
-        if !satisfiable(&bounds) {
+        if !compatible(&bounds) {
             return Err(error(
                 file,
                 node,
@@ -328,7 +328,7 @@ fn required_versions(
             )));
         }
     }
-    Ok(bounds.iter().map(Bound::shown).collect())
+    Ok(bounds.iter().map(VersionBound::shown).collect())
 }
 
 type SearchOrders = Vec<(Arc<str>, Vec<Arc<str>>)>;

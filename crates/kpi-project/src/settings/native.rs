@@ -187,7 +187,7 @@ fn check_kpi_version(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnost
         _ => node.key_text().split(',').map(|s| s.trim().to_owned()).collect(),
     };
     for text in texts {
-        let bound = crate::version::Bound::parse(&text).ok_or_else(|| {
+        let bound = crate::version::VersionBound::parse(&text).ok_or_else(|| {
             Diagnostic::error("K0204", "Runtime Error", format!("\"{text}\" is not a version bound"))
                 .with_span(node.span(file))
                 .with_hint("write bounds such as \">=0.1.0\"")

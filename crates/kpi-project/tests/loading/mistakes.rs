@@ -150,12 +150,31 @@ fn packages() {
     check(&[
         (
             &[named("packages:\n  - package: a/b\n    version: 1.0.0\n")],
-            &["found 1 package(s) specified", "dbt deps"],
+            &["found 1 package(s) specified", "kpi deps"],
         ),
         (&[named("packages:\n  - package: a/b\n")], &["a/b is missing the version"]),
         (&[named("packages:\n  - package: b\n    version: 1.0.0\n")], &["require a namespace"]),
         (&[named("packages:\n  - foo: b\n")], &["packages.yml:2:5", "is not a package"]),
         (&[named("packages:\n  - local: ../nowhere\n")], &["packages.yml:2:12", "has no dbt_project.yml"]),
+        (
+            &[named("packages:\n  - package: a/b\n    version: []\n")],
+            &["packages.yml:3:14", "missing the version"],
+        ),
+        (&[named("packages:\n  - package: ''\n")], &["A hub package is missing the value"]),
+        (&[named("packages:\n  - git: ''\n")], &["packages.yml:2:10", "A git package is missing the value"]),
+        (
+            &[named("packages:\n  - tarball: x\n    version: 1.0.0\n")],
+            &["The packages.yml file in this project is malformed", "'name' is a required property"],
+        ),
+        (
+            &[named("packages:\n  - git: x\n    warn_unpinned: no\n")],
+            &["packages.yml:3:5", "'warn_unpinned' was unexpected", "did you mean 'warn-unpinned'?"],
+        ),
+        (
+            &[named("packages:\n  - git: x\n    package: a/b\n    version: 1.0.0\n")],
+            &["packages.yml:3:5", "'package' was unexpected"],
+        ),
+        (&[named("packages: []\nproject: []\n")], &["packages.yml:2:1", "'project' was unexpected"]),
         (&[named("foo: []\n")], &["'packages' is a required property"]),
         (&[named("packages:\n")], &["'packages' is not a list"]),
         (

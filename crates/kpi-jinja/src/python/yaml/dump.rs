@@ -18,6 +18,18 @@ const LONGEST_KEY: usize = 128;
 /// # Errors
 /// A ValueError for a value that has no safe representation.
 pub fn dump(value: &Value, sort_keys: bool) -> Result<String> {
+    write(value, sort_keys, false)
+}
+
+/// As [`dump`] with sorted keys, and lists within mappings further indented than these: how dbt writes files.
+///
+/// # Errors
+/// A ValueError for a value that has no safe representation.
+pub fn dump_indented(value: &Value) -> Result<String> {
+    write(value, true, true)
+}
+
+fn write(value: &Value, sort_keys: bool, indent_lists: bool) -> Result<String> {
     let mut counts = FxHashMap::default();
     let mut anchors = FxHashMap::default();
     count(value, &mut counts, &mut anchors, 0)?;
@@ -29,6 +41,7 @@ pub fn dump(value: &Value, sort_keys: bool) -> Result<String> {
         indent: None,
         open_ended: false,
         sort_keys,
+        indent_lists,
         anchors,
         written: FxHashMap::default(),
     };
@@ -105,6 +118,7 @@ struct Emitter {
     indent: Option<usize>,
     open_ended: bool,
     sort_keys: bool,
+    indent_lists: bool,
     anchors: FxHashMap<Id, usize>,
     written: FxHashMap<Id, ()>,
 }
@@ -219,7 +233,7 @@ impl Emitter {
             self.indicator("]", false, false, false);
             return Ok(());
         }
-        let indentless = context == Context::Mapping && !self.indention;
+        let indentless = context == Context::Mapping && !self.indention && !self.indent_lists;
         self.deeper(false, indentless, |e| {
             for item in items {
                 e.write_indent();

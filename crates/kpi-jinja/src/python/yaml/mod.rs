@@ -4,6 +4,6 @@ mod dump;
 mod load;
 mod scalar;
 
-pub use dump::dump;
+pub use dump::{dump, dump_indented};
 pub use load::load;
 pub use scalar::{Scalar, resolve_plain_scalar};
