@@ -77,7 +77,7 @@ fn a_macro_file_that_does_not_parse() {
 fn yaml_that_is_none() {
     assert_snapshot!(parse(&[("models/a.sql", "select 1"), ("models/schema.yml", "models:\n  - name: a\n   columns: []\n")]), @"
     Parsing Error [K0101]
-      YAML syntax error: while parsing a block collection, did not find expected '-' indicator
+      Syntax error near line 3: while parsing a block collection, did not find expected '-' indicator
       --> models/schema.yml:3:4
       3 |    columns: []
         |    ^

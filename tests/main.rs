@@ -6,11 +6,13 @@ mod support;
 
 mod build;
 mod cli;
+mod data_tests;
 mod defer;
 mod deps;
 mod docs;
 mod errors;
 mod freshness;
+mod history;
 mod init;
 mod killed;
 mod ls;

@@ -301,7 +301,9 @@ impl std::error::Error for AdapterError {}
 
 impl From<AdapterError> for kpi_jinja::Error {
     fn from(e: AdapterError) -> Self {
+        let cancelled = (e.kind == AdapterErrorKind::Cancelled).then(|| e.to_diagnostic());
         let mut error = kpi_jinja::Error::new(kpi_jinja::ErrorKind::Database, e.message);
+        error.0.diagnostic = cancelled;
         if let Some(hint) = e.hint {
             error = error.with_hint(hint);
         }

@@ -421,14 +421,14 @@ impl Running<'_> {
                 _ => column.to_owned(),
             };
             if !name.is_empty() && name != "None" && !present.contains(&name.to_lowercase()) {
-                missing.push(name);
+                missing.push(format!("\"{name}\""));
             }
         }
         if missing.is_empty() {
             return Ok(Value::None);
         }
         Err(Error::compilation(format!(
-            "Snapshot target is missing configured columns ({}). See \
+            "Snapshot target is missing configured columns (missing {}). See \
              https://docs.getdbt.com/docs/build/snapshots#snapshot-meta-fields for more information.",
             missing.join(", ")
         )))

@@ -333,6 +333,7 @@ fn event_name(code: &str) -> &'static str {
         "K0203" => "ConfigSourcePathDeprecation",
         "K0502" => "CustomTopLevelKeyDeprecation",
         "K0526" => "FreshnessConfigProblem",
+        "K0518" => "Note",
         "K0516" => "SpacesInResourceNameDeprecation",
         "K0603" => "MacroNotFoundForPatch",
         "K0606" => "WrongResourceSchemaFile",

@@ -61,14 +61,16 @@ impl Engine {
             node.root_path.as_deref().map_or_else(|| self.project.root.clone(), std::path::PathBuf::from);
         let path = root.join(&*node.original_file_path);
         let delimiter = match node.config.get("delimiter").as_ref().and_then(Json::as_str) {
-            None | Some("") => b',',
-            Some(text) if text.len() == 1 => text.as_bytes()[0],
-            Some(text) => {
-                return Err(Error::compilation(format!(
-                    "the delimiter of seed '{}' is '{text}', but must be one character",
-                    node.name
-                )));
-            }
+            None => b',',
+            Some(text) => match text.as_bytes() {
+                [one] => *one,
+                _ => {
+                    return Err(Error::compilation(format!(
+                        "the delimiter of seed '{}' is '{text}': \"delimiter\" must be a 1-character string",
+                        node.name
+                    )));
+                }
+            },
         };
         let types = node.config.get("column_types");
         let overrides = |name: &str| types.as_ref()?.as_object()?.get(name)?.as_str().map(Arc::<str>::from);

@@ -42,6 +42,11 @@ impl Outcome {
             error: None,
         }
     }
+
+    /// Whether the database was told to stop in the middle of it.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == "K0803")
+    }
 }
 
 impl Engine {
@@ -180,30 +185,35 @@ impl Engine {
             Some(table) => table.to_table()?,
             None => Table::default(),
         };
-        if table.rows.len() != 1 || table.columns.len() != 3 {
+        let wrong_size = match (table.rows.len(), table.columns.len()) {
+            (1, 3) => None,
+            (1, columns) => Some(format!("{columns} columns, but expected 3 columns")),
+            (rows, _) => Some(format!("{rows} rows, but expected 1 row")),
+        };
+        if let Some(found) = wrong_size {
             return Err(Error::new(
                 kpi_jinja::ErrorKind::Runtime,
-                format!(
-                    "the test's query must return 1 row of 3 columns, but returned {} row{} of {} columns",
-                    table.rows.len(),
-                    if table.rows.len() == 1 { "" } else { "s" },
-                    table.columns.len()
-                ),
+                format!("dbt internally failed to execute {}: Returned {found}", node.unique_id),
+            )
+            .with_hint(
+                "the macro get_test_sql must give one row of failures, should_warn and should_error",
             ));
         }
         let cell = |name: &str| {
             let at = table.columns.iter().position(|c| c.eq_ignore_ascii_case(name))?;
             table.rows.first()?.get(at).cloned()
         };
-        let failures = cell("failures").as_ref().and_then(number).ok_or_else(|| {
+        let verdict = |name: &str| cell(name).map_or(Ok(false), |cell| truth(&cell));
+        let (should_warn, should_error) = (verdict("should_warn")?, verdict("should_error")?);
+        let counted = cell("failures").unwrap_or(kpi_adapter::Cell::Null);
+        let failures = number(&counted).ok_or_else(|| {
+            let given = counted.to_value();
             Error::new(
                 kpi_jinja::ErrorKind::Runtime,
-                "the test's fail_calc must give a whole number, but gave NULL or something else",
+                format!("{given} is not of type 'integer': the fail_calc of a test must give a whole number"),
             )
-            .with_hint("wrap fail_calc in coalesce(..., 0)")
+            .with_hint("wrap fail_calc in coalesce(..., 0), or cast it to an integer")
         })?;
-        let verdict = |name: &str| cell(name).is_some_and(|c| truth(&c));
-        let (should_warn, should_error) = (verdict("should_warn"), verdict("should_error"));
         let severity =
             node.config.get("severity").and_then(|v| v.as_str().map(str::to_uppercase)).unwrap_or_default();
         let condition = |key: &str| {
@@ -261,24 +271,24 @@ fn number(cell: &kpi_adapter::Cell) -> Option<i64> {
     use kpi_adapter::Cell;
     match cell {
         Cell::Int(n) => i64::try_from(*n).ok(),
-        Cell::Bool(b) => Some(i64::from(*b)),
         Cell::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Some(*f as i64),
         Cell::Decimal(text) => {
             let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
             if fraction.bytes().all(|b| b == b'0') { whole.parse().ok() } else { None }
         }
-        Cell::Str(text) => text.trim().parse().ok(),
         _ => None,
     }
 }
 
-fn truth(cell: &kpi_adapter::Cell) -> bool {
-    use kpi_adapter::Cell;
-    match cell {
-        Cell::Bool(b) => *b,
-        Cell::Int(n) => *n != 0,
-        Cell::Str(text) => matches!(text.to_lowercase().as_str(), "t" | "true" | "y" | "yes" | "on" | "1"),
-        _ => false,
+/// A verdict of a test: Python's truth, but for texts, of which only some words are one.
+fn truth(cell: &kpi_adapter::Cell) -> Result<bool> {
+    let kpi_adapter::Cell::Str(text) = cell else { return Ok(cell.to_value().is_true()) };
+    match text.to_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
+        _ => Err(Error::compilation(format!(
+            "Macro 'get_test_sql' returns '{text}'.  It is not type 'bool' and cannot not be converted reliably to a bool."
+        ))),
     }
 }
 

@@ -206,6 +206,10 @@ impl Shared<'_> {
             Some(test) => self.engine.run_unit_test(test, connection, on_execute),
             None => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
         };
+        if self.failed_fast.load(Ordering::Relaxed) && outcome.was_interrupted() {
+            // Another node failed meanwhile: what was cancelled for that counts as one that never ran.
+            return scheduler::Outcome::Stop;
+        }
         let seconds = clock.elapsed().as_secs_f64();
         life.status = outcome.status.as_str();
         life.finished = Some(Utc::now());

@@ -85,7 +85,7 @@ pub(crate) fn shown(node: &Node) -> String {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::Str(s) => format!("'{s}'"),
-        Value::List(_) | Value::Map(_) => node.to_json().to_string(),
+        Value::List(_) | Value::Map(_) => kpi_jinja::Value::from_json(&node.to_json()).repr(),
         _ => node.key_text(),
     };
     if text.chars().count() <= 60 {
@@ -149,7 +149,16 @@ impl Shape {
                         }
                     }
                 }
-                last.map_or(Ok(()), Err)
+                // A value of the right type with a fault inside is told by that fault; else none of them fits.
+                match last {
+                    Some(error) if path.concat() == error.path => {
+                        let given = shown(node);
+                        let why = error.reason.strip_prefix(&*given).unwrap_or(&error.reason);
+                        let reason = format!("{given} is not valid under any of the given schemas: it{why}");
+                        Err(Misfit { reason, ..error })
+                    }
+                    other => other.map_or(Ok(()), Err),
+                }
             }
             (Shape::Object(object), _) => object.check_at(node, path),
             (Shape::Map, _) => Ok(()),

@@ -252,10 +252,10 @@ impl Interp {
             return Err(Error::type_error(if name == "caller" {
                 format!(
                     "macro '{}' was invoked with two values for the special caller argument. This is most likely a bug.",
-                    function.name
+                    name_in_python(function)
                 )
             } else {
-                format!("macro '{}' takes no keyword argument '{name}'", function.name)
+                format!("macro '{}' takes no keyword argument '{name}'", name_in_python(function))
             }));
         }
         if let Some(slot) = function.varargs {
@@ -263,7 +263,7 @@ impl Interp {
         } else if given > declared {
             return Err(Error::type_error(format!(
                 "macro '{}' takes not more than {declared} argument(s)",
-                function.name
+                name_in_python(function)
             )));
         }
         for index in missing {
@@ -485,4 +485,12 @@ fn returning() -> Error {
     let mut error = Error::new(ErrorKind::Runtime, "return() outside of a macro");
     error.0.returning = true;
     error
+}
+
+/// How dbt calls a macro where Python complains about its arguments.
+fn name_in_python(function: &Function) -> String {
+    match &*function.name {
+        "caller" => "caller".to_owned(),
+        name => format!("dbt_macro__{name}"),
+    }
 }

@@ -207,7 +207,7 @@ fn snapshot_fault(node: &Node) -> Option<String> {
     if !filled("strategy") || !filled("unique_key") {
         return Some("Snapshots must be configured with a 'strategy' and 'unique_key'.".to_owned());
     }
-    match config.str("strategy") {
+    let of_strategy = match config.str("strategy") {
         Some("check") if !filled("check_cols") => Some(
             "A snapshot configured with the check strategy must specify a check_cols configuration."
                 .to_owned(),
@@ -222,9 +222,11 @@ fn snapshot_fault(node: &Node) -> Option<String> {
         Some("timestamp") if filled("check_cols") => {
             Some("A 'timestamp' snapshot should not have 'check_cols'".to_owned())
         }
-        _ if config.materialized() != "snapshot" => {
-            Some("A snapshot must have a materialized value of 'snapshot'".to_owned())
-        }
         _ => None,
-    }
+    };
+    of_strategy.or_else(|| {
+        let materialized = config.materialized();
+        (!materialized.is_empty() && materialized != "snapshot")
+            .then(|| "A snapshot must have a materialized value of 'snapshot'".to_owned())
+    })
 }

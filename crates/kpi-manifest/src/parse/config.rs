@@ -204,12 +204,19 @@ impl<'p> ConfigTrees<'p> {
 
 /// Checks types, and works out what keys say together.
 fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map<String, Json>, String> {
+    if resource_type == ResourceType::Test
+        && let Some(limit) = map.get_mut("limit")
+        && let Some(number) = as_integer(limit)
+    {
+        *limit = number.into();
+    }
     validate(resource_type, &map)?;
     if let Some(value @ Json::Bool(_)) = map.get_mut("static_analysis") {
         *value = if *value == Json::Bool(true) { "on".into() } else { "off".into() };
     }
     match resource_type {
         ResourceType::Test => {
+            map.retain(|key, _| !key.ends_with("-hook"));
             let kind = map.get("store_failures_as").and_then(Json::as_str).map(str::to_owned);
             match (kind, map.get("store_failures").and_then(Json::as_bool)) {
                 (Some(kind), _) => {
@@ -219,6 +226,15 @@ fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map
                     map.insert("store_failures_as".into(), if stores { "table" } else { "ephemeral" }.into());
                 }
                 (None, None) => {}
+            }
+        }
+        ResourceType::Snapshot => {
+            // Of the columns' names dbt keeps those that it knows.
+            const NAMES: &str = "snapshot_meta_column_names";
+            if let (Some(Json::Object(names)), Some(Json::Object(known))) =
+                (map.get_mut(NAMES), Config::defaults(resource_type).get(NAMES))
+            {
+                names.retain(|name, _| known.contains_key(name));
             }
         }
         ResourceType::Model => {
@@ -238,6 +254,15 @@ fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map
         _ => {}
     }
     Ok(map)
+}
+
+/// A number that is written as a text or with a fraction, as Python's `int()` takes it.
+fn as_integer(value: &Json) -> Option<i64> {
+    match value {
+        Json::String(text) => text.trim().parse().ok(),
+        Json::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|number| number as i64)),
+        _ => None,
+    }
 }
 
 /// Trees of the root project that no node's fqn passes: `(resource type, path)`.

@@ -178,7 +178,8 @@ impl Parser {
                     "K0510",
                     "Parsing Error",
                     format!(
-                        "Invalid ref or source expression: {relation} (in 'relation' of the snapshot {})",
+                        "Invalid {} expression: {relation} (in 'relation' of the snapshot {})",
+                        if relation.contains("{{") { "jinja" } else { "ref or source" },
                         snapshot.name
                     ),
                 )

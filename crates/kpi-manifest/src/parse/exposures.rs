@@ -49,7 +49,7 @@ impl Parser {
                         continue;
                     }
                     if let Some(first) = places.insert(exposure.unique_id.clone(), properties.span.clone()) {
-                        errors.push(twice("exposures", &properties.name, first, properties.span.clone()));
+                        errors.push(twice("exposure", package, &properties.name, first, &properties.span));
                         continue;
                     }
                     found.insert(exposure.unique_id.clone(), exposure);
@@ -171,7 +171,7 @@ impl Parser {
                 for properties in &file.groups {
                     let unique_id: Arc<str> = format!("group.{}.{}", package.name, properties.name).into();
                     if let Some(first) = places.insert(unique_id.clone(), properties.span.clone()) {
-                        errors.push(twice("groups", &properties.name, first, properties.span.clone()));
+                        errors.push(twice("group", package, &properties.name, first, &properties.span));
                         continue;
                     }
                     let map = |key: &str| {
@@ -207,14 +207,19 @@ fn strings(value: Option<&Json>) -> Vec<&str> {
     }
 }
 
-fn twice(kind: &str, name: &str, first: Span, second: Span) -> Diagnostic {
+fn twice(kind: &str, package: &Package, name: &str, first: Span, second: &Span) -> Diagnostic {
+    let resource = |span: &Span| format!("- {kind}.{}.{name} ({})", package.name, span.file.name);
     Diagnostic::error(
         "K0609",
         "Compilation Error",
         format!(
-            "dbt found two {kind} with the name \"{name}\".\n\nTo fix this, change the name of one of these resources."
+            "dbt found two {kind}s with the name \"{name}\".\n\nSince these resources have the same name, dbt will be unable \
+             to find the correct resource\nwhen looking for {name}.\n\nTo fix this, change the name of one of these \
+             resources:\n{}\n{}",
+            resource(&first),
+            resource(second)
         ),
     )
-    .with_span(second)
+    .with_span(second.clone())
     .with_related(first, "defined here too")
 }

@@ -3,7 +3,7 @@
 use super::config::{ConfigTrees, Layer};
 use super::drafts::{diagnostic, fqn};
 use super::static_refs::{self, Reference};
-use super::test_builder::{self, Built, Target};
+use super::test_builder::{self, Built, Fault, Target};
 use super::{Parser, Registry, macros, sources, versions};
 use crate::config_merge::merge_calls;
 use crate::context::parsing::{Captured, ParseContext, ParseScope};
@@ -15,9 +15,6 @@ use kpi_project::{ColumnProperties, NodeProperties, Package, PropertyFile, TestE
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
-
-/// Marks messages of names that a test's config may not use.
-const UNDEFINED: &str = "\u{1}";
 
 /// Where a test stands.
 pub(super) struct Place<'p> {
@@ -137,16 +134,16 @@ impl Parser {
             Some(true) => format!("{0}{1}{0}", self.shared.adapter.quote_char(), column.name),
             _ => column.name.to_string(),
         });
-        let wrong = |message: String| {
-            Diagnostic::error(
-                "K0511",
-                "Parsing Error",
-                format!(
-                    "Invalid test config given in {}:\n{message}\n(a test of '{}')",
-                    place.file.path, place.target_name
-                ),
-            )
-            .with_span(entry.span.clone())
+        let wrong = |fault: Fault| {
+            let (kind, heading, message) = match fault {
+                Fault::Compilation(message) => ("Compilation Error", "generic test configuration", message),
+                Fault::Parsing(message) => ("Parsing Error", "test config", message),
+            };
+            let message = format!(
+                "Invalid {heading} given in {}:\n{message}\n(a test of '{}')",
+                place.file.path, place.target_name
+            );
+            Diagnostic::error("K0511", kind, message).with_span(entry.span.clone())
         };
         let arguments_property = self
             .shared
@@ -162,16 +159,7 @@ impl Parser {
             arguments_property,
             &|text| self.config_text(package, text),
         )
-        .map_err(|message| match message.strip_prefix(UNDEFINED) {
-            Some(message) => {
-                let mut error = wrong(message.to_owned());
-                error.kind = "Compilation Error";
-                error.message =
-                    format!("Invalid generic test configuration given in {}:\n{message}", place.file.path);
-                error
-            }
-            None => wrong(message),
-        })?;
+        .map_err(wrong)?;
         let mut node = Node::new(ResourceType::Test, package.clone(), built.full_name.as_str().into());
         node.unique_id = format!("test.{package}.{}.{}", built.full_name, built.hash()).into();
         (node.schema, node.database) = self.names.defaults();
@@ -206,7 +194,7 @@ impl Parser {
                 error
             })?,
         };
-        let call = test_config(&built.config, &captured.config).map_err(wrong)?;
+        let call = test_config(&built.config, &captured.config).map_err(|m| wrong(Fault::Parsing(m)))?;
         let layer = Layer { patch: None, call: &call };
         self.configure(trees, &mut node, layer, layer, None, &place.file.file).map_err(|mut error| {
             error.span = Some(entry.span.clone());
@@ -223,18 +211,19 @@ impl Parser {
     }
 
     /// Renders a text of a test's config.
-    fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, String> {
+    fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, Fault> {
         let context = NameContext { shared: self.shared.clone(), package: package.clone(), own: Vec::new() };
         let mut interp = Interp::new(self.strict.clone(), Arc::new(context));
         Template::parse_str("config", text)
             .and_then(|template| interp.render_native(&template))
             .and_then(|value| value.to_json())
             .map_err(|error| match error.kind() {
-                ErrorKind::Undefined => format!(
-                    "{UNDEFINED}The config holds {text}, which cannot be rendered: {}. It may not use macros of the project.",
+                ErrorKind::Undefined => Fault::Compilation(format!(
+                    "The config holds {text}, which cannot be rendered: {}. It may not use macros of the project.",
                     error.message()
-                ),
-                _ => error.message().to_owned(),
+                )),
+                ErrorKind::Parsing => Fault::Parsing(error.message().to_owned()),
+                _ => Fault::Compilation(error.message().to_owned()),
             })
     }
 

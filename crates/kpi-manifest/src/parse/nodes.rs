@@ -161,11 +161,9 @@ impl Parser {
         kept.then(|| node.relation().render().into())
     }
 
-    /// Whether a test keeps its failing rows: by its config, else by the flag.
+    /// Whether a test has a relation to keep its failing rows in: by its config or by the flag.
     pub(super) fn stores_failures(&self, node: &Node) -> bool {
-        let decided =
-            node.config.str("store_failures_as").is_some() || node.config.bool("store_failures").is_some();
-        if decided { node.config.store_failures() } else { self.shared.flag("store_failures") }
+        node.config.store_failures() || self.shared.flag("store_failures")
     }
 
     fn patch(&self, node: &mut Node, patch: &Patch<'_>) -> Result<(), Diagnostic> {

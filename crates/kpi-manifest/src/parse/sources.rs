@@ -452,15 +452,19 @@ fn overridden(source: &SourceProperties, over: &SourceProperties) -> SourcePrope
 }
 
 fn duplicate(table: &SourceTable, first: Span, second: Span) -> Diagnostic {
-    let name = format!("{}.{}", table.source_name, table.name);
+    let name = format!("{}_{}", table.source_name, table.name);
+    let resources: Vec<String> =
+        [&first, &second].iter().map(|span| format!("- {} ({})", table.unique_id, span.file.name)).collect();
     Diagnostic::error(
         "K0609",
         "Compilation Error",
         format!(
             "dbt found two sources with the name \"{name}\".\n\nSince these resources have the same name, dbt will be \
-             unable to find the correct resource when looking for source(\"{}\", \"{}\").\n\nTo fix this, change the name \
-             of one of these resources.",
-            table.source_name, table.name
+             unable to find the correct resource\nwhen looking for source(\"{}\", \"{}\").\n\nTo fix this, change the name \
+             of one of these resources:\n{}",
+            table.source_name,
+            table.name,
+            resources.join("\n")
         ),
     )
     .with_span(second)

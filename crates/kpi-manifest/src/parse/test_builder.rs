@@ -5,6 +5,15 @@ use kpi_jinja::Value;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
+/// What is wrong with a definition, by the kind of error that dbt raises for it.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It cannot be read.
+    Parsing(String),
+    /// It asks for what cannot be.
+    Compilation(String),
+}
+
 /// What a test is attached to.
 pub(super) enum Target<'t> {
     /// A model, seed or snapshot; versions are models'.
@@ -80,7 +89,7 @@ fn truthy(value: &Json) -> bool {
 }
 
 /// Name and arguments of a definition.
-fn take_apart(definition: &Json) -> Result<(String, Map<String, Json>), String> {
+fn take_apart(definition: &Json) -> Result<(String, Map<String, Json>), Fault> {
     match definition {
         Json::String(name) => Ok((name.clone(), Map::new())),
         Json::Object(map) => {
@@ -93,26 +102,30 @@ fn take_apart(definition: &Json) -> Result<(String, Map<String, Json>), String> 
             let mut entries = map.iter();
             match (entries.next(), entries.next()) {
                 (Some((name, Json::Object(arguments))), None) => Ok((name.clone(), arguments.clone())),
-                (Some((name, Json::Null)), None) => {
-                    Err(format!("test arguments must be a dict, got null (value None) for the test '{name}'"))
-                }
-                (Some((_, other)), None) => Err(format!("test arguments must be a dict, got {other}")),
+                (Some((_, other)), None) => Err(got("test arguments must be a dict", other)),
                 _ => {
-                    let keys: Vec<&str> = map.keys().map(String::as_str).collect();
-                    Err(format!(
-                        "test definition dictionary must have exactly one key, got [{}] instead ({} keys)",
-                        keys.join(", "),
+                    let items = map.iter().map(|(key, value)| {
+                        Value::tuple([Value::from(key.as_str()), Value::from_json(value)])
+                    });
+                    Err(Fault::Parsing(format!(
+                        "test definition dictionary must have exactly one key, got {} instead ({} keys)",
+                        Value::list(items),
                         map.len()
-                    ))
+                    )))
                 }
             }
         }
-        other => Err(format!("test must be a name or a dictionary, got {other}")),
+        other => Err(got("test must be dict or str", other)),
     }
 }
 
-fn not_text(name: &Json) -> String {
-    format!("test name must be a string, got {name}")
+fn not_text(name: &Json) -> Fault {
+    got("test name must be a str", name)
+}
+
+fn got(wanted: &str, value: &Json) -> Fault {
+    let value = Value::from_json(value);
+    Fault::Parsing(format!("{wanted}, got <class '{}'> (value {value})", value.type_name()))
 }
 
 /// `name` or `namespace.name`, as far as it looks like one.
@@ -141,8 +154,8 @@ pub(super) fn build(
     target: &Target<'_>,
     column: Option<&str>,
     arguments_property: bool,
-    render: &dyn Fn(&str) -> Result<Json, String>,
-) -> Result<Built, String> {
+    render: &dyn Fn(&str) -> Result<Json, Fault>,
+) -> Result<Built, Fault> {
     let (test, mut arguments) = take_apart(definition)?;
     if let Some(column) = column {
         arguments.insert("column_name".into(), column.into());
@@ -151,11 +164,13 @@ pub(super) fn build(
         arguments.extend(given);
     }
     if arguments.contains_key("model") {
-        return Err("Test arguments include \"model\", which is a reserved argument".to_owned());
+        let message = "Test arguments include \"model\", which is a reserved argument";
+        return Err(Fault::Compilation(message.to_owned()));
     }
     arguments.insert("model".into(), target.expression().into());
     let Some((namespace, name)) = split_name(&test) else {
-        return Err(format!("Test name string did not match expected pattern: {test}"));
+        let message = format!("Test name string did not match expected pattern: {test}");
+        return Err(Fault::Compilation(message));
     };
     let mut config = Map::new();
     let render_value = |value: Json| match value {
@@ -170,7 +185,9 @@ pub(super) fn build(
         let mut value = arguments.shift_remove(key).unwrap_or(Json::Null);
         if let Some(nested) = &mut nested {
             if truthy(&value) && nested.contains_key(key) {
-                return Err(format!("Test cannot have the same key at the top-level and in config: '{key}'"));
+                let message =
+                    format!("Test cannot have the same key at the top-level and in config: '{key}'");
+                return Err(Fault::Compilation(message));
             }
             if !truthy(&value) {
                 value = nested.shift_remove(key).unwrap_or(Json::Null);
@@ -219,15 +236,20 @@ pub(super) fn build(
     })
 }
 
-fn check_tags(config: &Map<String, Json>) -> Result<(), String> {
+fn check_tags(config: &Map<String, Json>) -> Result<(), Fault> {
     match config.get("tags") {
         None | Some(Json::String(_)) => Ok(()),
         Some(Json::Array(tags)) => match tags.iter().find(|tag| !tag.is_string()) {
             None => Ok(()),
-            Some(tag) => Err(format!("got {tag} for tag, expected a string")),
+            Some(tag) => Err(unfit(tag, "tag, expected a str")),
         },
-        Some(other) => Err(format!("got {other} for tags, expected a list of strings")),
+        Some(other) => Err(unfit(other, "tags, expected a list of strings")),
     }
+}
+
+fn unfit(value: &Json, what: &str) -> Fault {
+    let value = Value::from_json(value);
+    Fault::Compilation(format!("got {value} (<class '{}'>) for {what}", value.type_name()))
 }
 
 /// A value as Python's `str()` has it.

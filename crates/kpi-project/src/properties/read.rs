@@ -84,7 +84,7 @@ pub(crate) fn read(
             // A mistake here must not stop the project: so dbt has it.
             match reader.section(&name, value, &NAMED, Section::Nodes, entries::node) {
                 Ok(tests) => out.data_tests = tests,
-                Err(error) => warnings.push(as_warning(error)),
+                Err(error) => warnings.push(unreadable_tests(error)),
             }
             continue;
         }
@@ -92,7 +92,7 @@ pub(crate) fn read(
             "models" => out.models = reader.section(&name, value, &NODE, Section::Nodes, entries::model)?,
             "seeds" => out.seeds = reader.section(&name, value, &NODE, Section::Nodes, entries::node)?,
             "snapshots" => {
-                out.snapshots = reader.section(&name, value, &NODE, Section::Nodes, entries::node)?
+                out.snapshots = reader.section(&name, value, &NODE, Section::Snapshots, entries::node)?
             }
             "analyses" => {
                 out.analyses = reader.section(&name, value, &DESCRIBED, Section::Nodes, entries::node)?
@@ -138,6 +138,15 @@ pub(crate) fn read(
         }
     }
     Ok(Some(out))
+}
+
+/// The note on a section `data_tests` that is left out.
+fn unreadable_tests(error: Diagnostic) -> Diagnostic {
+    let mut note = as_warning(error);
+    let name = note.span.as_ref().map_or_else(String::new, |span| span.file.name.to_string());
+    note.message = format!("Unable to parse 'data_tests' section of file '{name}'\n{}", note.message);
+    note.code = "K0518";
+    note
 }
 
 /// A unit test is read when its fixtures are; here it is only checked.
@@ -236,12 +245,28 @@ impl Reader<'_> {
         }
         for item in value.as_list().unwrap_or_default() {
             let Some(fields) = item.as_map() else {
+                if section == "data_tests" {
+                    let message = format!(
+                        "Invalid data_tests config given in {} @ data_tests: {} - expected a dict with string keys",
+                        self.file.name,
+                        shown(item)
+                    );
+                    return Err(Diagnostic::error("K0504", KIND, message)
+                        .with_span(item.span(self.file))
+                        .with_hint("begin the entry with `- name: ...`"));
+                }
                 return Err(invalid(item, &format!("a list element for '{section}' is not a dictionary"))
                     .with_hint("begin the entry with `- name: ...`"));
             };
             if item.get("name").is_none() {
-                let error =
-                    invalid(item, &format!("a list element for '{section}' does not have a name attribute."));
+                let error = match section {
+                    "data_tests" => Diagnostic::error("K0503", KIND, "Entry did not contain a name")
+                        .with_span(item.span(self.file)),
+                    _ => invalid(
+                        item,
+                        &format!("a list element for '{section}' does not have a name attribute."),
+                    ),
+                };
                 let keys = fields.iter().filter_map(|(key, _)| key.as_str()).map(|k| &**k);
                 let meant =
                     keys.filter(|key| *key != "meta").find(|key| did_you_mean(key, ["name"]).is_some());

@@ -41,6 +41,7 @@ pub(crate) enum Section {
     Macros,
     Metrics,
     SavedQueries,
+    Snapshots,
     Nodes,
 }
 
@@ -87,6 +88,8 @@ fn entry(section: Section, path: &[Step]) -> bool {
         Section::SavedQueries if first.is("query_params") && path.get(1).is_some_and(|s| s.is("where")) => {
             false
         }
+        // It is an expression, not a text that holds one.
+        Section::Snapshots if path.len() == 1 && first.is("relation") => false,
         _ => !is_late(path),
     }
 }
@@ -131,6 +134,7 @@ mod tests {
             (Policy::Project, "sources/shop/+enabled", true),
             (Policy::Project, "vars/a", false),
             (Policy::Entry(Section::Nodes), "config/enabled", true),
+            (Policy::Entry(Section::Snapshots), "relation", false),
             (Policy::Entry(Section::Nodes), "config/post_hook", false),
             (Policy::Entry(Section::Nodes), "columns/0/description", false),
             (Policy::Entry(Section::Nodes), "columns/0/data_tests/0/accepted_values/values/0", false),

@@ -59,13 +59,17 @@ pub(super) fn syntax_error(
     } else {
         Some("check indentation, quotes and brackets on this line and the one before")
     };
-    let diagnostic =
-        Diagnostic::error("K0101", "Parsing Error", format!("YAML syntax error: {}", error.info()))
-            .with_span(kpi_diagnostics::Span::at(file.clone(), at.line, at.column));
+    let diagnostic = Diagnostic::error("K0101", "Parsing Error", syntax_message(at.line, error.info()))
+        .with_span(kpi_diagnostics::Span::at(file.clone(), at.line, at.column));
     match hint {
         Some(hint) => diagnostic.with_hint(hint),
         None => diagnostic,
     }
+}
+
+/// dbt's heading for text that is not YAML.
+pub(super) fn syntax_message(line: u32, what: &str) -> String {
+    format!("Syntax error near line {line}: {what}")
 }
 
 fn begins_with_jinja(line: &str) -> bool {

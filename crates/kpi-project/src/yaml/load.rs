@@ -2,7 +2,7 @@
 //!
 //! The builder keeps its own stack: no input can exhaust the program's.
 
-use super::faults::{check_characters, syntax_error, tabbed_lines};
+use super::faults::{check_characters, syntax_error, syntax_message, tabbed_lines};
 use super::lenient;
 use super::scalar::resolve_plain;
 use super::{MAX_DEPTH, Node, Value};
@@ -140,7 +140,7 @@ fn build(
             Event::MappingStart(anchor, tag) => {
                 builder.check_tag(tag.as_deref(), &["map"], at)?;
                 if tabbed.contains(&at.line) && builder.begins_line(at) {
-                    let message = "YAML syntax error: a tab cannot indent a mapping".to_owned();
+                    let message = syntax_message(at.line, "a tab cannot indent a mapping");
                     return Err(builder.error("K0101", message, at).with_hint("indent with spaces").into());
                 }
                 let kind = Open::Map { merged: Vec::new(), entries: Vec::new(), key: None };

@@ -34,7 +34,13 @@ fn project_files() {
         ("name: dbt\nprofile: shop\n".into(), vec!["more than one package with the name \"dbt\""]),
         ("name: shop\nprofile: shop\nversion: 1.2.3.4\n".into(), vec!["['version']: '1.2.3.4' is not valid"]),
         (with("model-path: [models]\n"), vec!["dbt_project.yml:4:1", "did you mean 'model-paths'?"]),
-        (with("model-paths: models\n"), vec!["dbt_project.yml:4:14", "'models' is not of type 'array'"]),
+        (
+            with("model-paths: models\n"),
+            vec![
+                "dbt_project.yml:4:14",
+                "'models' is not valid under any of the given schemas: it is not of type 'array'",
+            ],
+        ),
         (with("sources:\n"), vec!["['sources']: None is not of type 'object'"]),
         (with("source-paths: [a]\nmodel-paths: [a]\n"), vec!["cannot both be defined", "defined here too"]),
         (with("config-version: 1\n"), vec!["Got an unexpected project version=1, expected 2"]),
@@ -97,7 +103,7 @@ fn profiles() {
         (with("      threads: '4'\n"), vec!["profiles.yml:7:16", "threads", "as_number"]),
         (
             with("      settings: \"{{ env_var('DBT_ENV_SECRET_X') }}\"\n"),
-            vec!["'*****' is not of type 'object'"],
+            vec!["'*****' is not valid under any of the given schemas: it is not of type 'object'"],
         ),
         (with("      database: other\n"), vec!["must be set to 'dev' to match the 'path'"]),
         (with("      schema: 12\n"), vec!["['schema']: 12 is not of type 'string'"]),
@@ -253,7 +259,10 @@ fn property_files() {
         ),
         (
             "sources:\n  - name: raw\n    freshness: {warn_after: {count: 1, period: dy}}\n".into(),
-            vec!["'dy' is not one of ['minute', 'hour', 'day']", "did you mean 'day'?"],
+            vec![
+                "'dy' is not valid under any of the given schemas: it is not one of ['minute', 'hour', 'day']",
+                "did you mean 'day'?",
+            ],
         ),
         (
             "sources:\n  - name: raw\n    loaded_at_field: ''\n".into(),

@@ -115,11 +115,13 @@
   {%- if changes['schema_changed'] and on_schema_change == 'fail' -%}
     {%- do exceptions.raise_compiler_error(
         "The source and target schemas on this incremental model are out of sync!\n"
+        ~ "They can be reconciled in several ways:\n"
+        ~ "  - set the `on_schema_change` config to append_new_columns or sync_all_columns, and the table follows\n"
+        ~ "  - rebuild the table once with --full-refresh\n"
+        ~ "  - alter the table by hand\n"
         ~ "  Source columns not in target: " ~ changes['source_not_in_target'] ~ "\n"
         ~ "  Target columns not in source: " ~ changes['target_not_in_source'] ~ "\n"
-        ~ "  New column types: " ~ changes['new_target_types'] ~ "\n"
-        ~ "Set `on_schema_change` to append_new_columns or sync_all_columns to let the table follow, "
-        ~ "rebuild it with --full-refresh, or alter it by hand.") -%}
+        ~ "  New column types: " ~ changes['new_target_types']) -%}
   {%- elif changes['schema_changed'] -%}
     {%- do sync_column_schemas(on_schema_change, target_relation, changes) -%}
   {%- endif -%}

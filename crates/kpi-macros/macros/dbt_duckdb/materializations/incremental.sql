@@ -44,6 +44,8 @@
     {%- else -%}
       {%- call statement('pre', language=language) -%} {{- increment_code -}} {%- endcall -%}
     {%- endif -%}
+    {#- The new columns and the new rows are one transaction: a run that fails leaves the table as it was. -#}
+    {%- call statement('begin', auto_begin=true) -%} select 1 {%- endcall -%}
     {%- do adapter.expand_target_column_types(from_relation=increment, to_relation=new) -%}
     {%- set columns = process_schema_changes(schema_policy, increment, old)
         or adapter.get_columns_in_relation(old) -%}
