@@ -302,11 +302,17 @@ pub fn command() -> Command {
             .subcommand(with_switch(
                 selection(sub("generate", "Compile, and write the catalog of what the database has"))
                     .arg(flag("empty-catalog", "Ask the database nothing: the catalog has no entries"))
-                    .arg(flag("static", "Refused: there is no documentation site yet").hide(true)),
+                    .arg(flag("static", "Also write static_index.html, which has everything in one file")),
                 &switch("compile", None, "Compile what is selected first (default)"),
                 false,
             ))
-            .subcommand(sub("serve", "Refused: there is no documentation site yet").hide(true)),
+            .subcommand(with_switch(
+                sub("serve", "Show the documentation in a browser")
+                    .arg(value("host", "HOST", "Address to listen on (default 127.0.0.1)"))
+                    .arg(value("port", "PORT", "Port to listen on (default 8080)").value_parser(value_parser!(u16))),
+                &switch("browser", None, "Open a browser (default)"),
+                false,
+            )),
     )
     .subcommand(
         sub("source", "Look after the project's sources")

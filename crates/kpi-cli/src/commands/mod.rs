@@ -14,6 +14,7 @@ mod run;
 mod select;
 mod shell;
 mod show;
+mod site;
 mod write;
 
 use crate::arguments;
@@ -199,7 +200,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "ls" => list::list(session),
         "parse" => parse::parse(session),
         "generate" => docs::generate(session, matches),
-        "serve" => docs::serve(),
+        "serve" => site::serve(session, matches),
         "freshness" => freshness::freshness(session),
         "run-operation" => operation::operation(session, matches),
         "debug" => debug::debug(session, matches),
