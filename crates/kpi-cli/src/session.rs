@@ -9,7 +9,7 @@ use kpi_artifacts::Invocation;
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
-use kpi_project::{Dependencies, LoadOptions, Project};
+use kpi_project::{Dependencies, LoadOptions, Project, TargetSettings};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -161,12 +161,12 @@ impl Session {
         self.messages.open_log(folder.join(if is_native(root) { "kpi.log" } else { "dbt.log" }), limit);
     }
 
-    /// Opens the target of a project.
+    /// Opens a target.
     ///
     /// # Errors
     /// Settings that the target does not understand.
-    pub fn adapter(&self, project: &Project) -> Result<Arc<dyn Adapter>, Failure> {
-        let adapter = crate::target::open(project)?;
+    pub fn adapter(&self, target: &TargetSettings) -> Result<Arc<dyn Adapter>, Failure> {
+        let adapter = crate::target::open(target)?;
         interrupt::cancel_on_interrupt(&adapter);
         let version = crate::target::version(&*adapter);
         self.messages.say_with(
@@ -185,7 +185,7 @@ impl Session {
     pub fn load(&self, inline: Option<&str>) -> Result<Loaded, Failure> {
         let project = Arc::new(self.load_project(true)?);
         let earlier = Previous::begin(self, &project.root, self.target_path(&project));
-        let adapter = self.adapter(&project)?;
+        let adapter = self.adapter(&project.target)?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
         let options = SharedOptions {
             flags: self.flags.to_map(),

@@ -3,6 +3,7 @@
 use crate::ctes::{self, Cte};
 use crate::engine::Engine;
 use crate::scope::NodeScope;
+use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Result, Value};
 use kpi_manifest::{NodeId, ResourceType};
 use std::sync::Arc;
@@ -72,6 +73,11 @@ impl Engine {
         let mut path = None;
         if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
             let target = self.artifact_path("compiled", node);
+            self.sink.emit(Event::new(
+                "WritingInjectedSQLForNode",
+                Level::Debug,
+                format!("Writing injected SQL for node \"{}\"", node.unique_id),
+            ));
             self.write_text(&target, &code)?;
             path = Some(Arc::from(target));
         }

@@ -205,7 +205,10 @@ impl Engine {
 
     /// A session that is opened when first used.
     pub(crate) fn connection(&self, name: &str) -> Arc<NodeConnection> {
-        let log = Arc::new(crate::statements::StatementLog { sink: self.sink.clone() });
+        let log = Arc::new(crate::statements::StatementLog {
+            sink: self.sink.clone(),
+            target: self.adapter.type_name(),
+        });
         Arc::new(NodeConnection::new(self.adapter.clone(), name, Some(log), !self.facts.disable_transactions))
     }
 

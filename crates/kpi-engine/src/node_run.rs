@@ -7,6 +7,7 @@ use crate::scope::NodeScope;
 use chrono::{DateTime, Utc};
 use kpi_adapter::{AgateTable, NodeConnection, Relation, ResponseObject, Table};
 use kpi_artifacts::NodeStatus;
+use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Error, Result, Value};
 use kpi_manifest::{Node, NodeId, ResourceType};
 use serde_json::{Map, Value as Json};
@@ -107,7 +108,11 @@ impl Engine {
 
     fn failed(&self, node: &Node, error: &Error) -> Outcome {
         let mut outcome = Outcome::of(NodeStatus::Error);
-        outcome.message = Some(self.error_text(node, error));
+        let text = self.error_text(node, error);
+        self.sink.emit(
+            Event::new("CatchableExceptionOnRun", Level::Debug, text.as_str()).with("exc", text.as_str()),
+        );
+        outcome.message = Some(text);
         outcome.error = Some(self.diagnostic(node, error));
         outcome
     }

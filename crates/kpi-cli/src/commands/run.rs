@@ -79,6 +79,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
         }
     };
     summary::finished(messages, &engine.manifest, &results, elapsed);
+    summary::ended(messages, &engine.manifest, &results, elapsed);
     write::run_results(session, &project, &results, elapsed)?;
     if matches!(task, Task::Seed | Task::Build) && session.flags.switch("show") {
         show_seeds(session, &engine, &results);

@@ -5,7 +5,7 @@ use kpi_diagnostics::{EventSink, Level};
 use kpi_engine::Task;
 use kpi_manifest::selection::{Arguments, Filter, IndirectSelection, PreviousState, Selectors, select};
 use kpi_manifest::{Manifest, ResourceType};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 use ResourceType::{
@@ -153,7 +153,7 @@ fn evaluate(
             "NoNodesForSelectionCriteria",
             Level::Warn,
             warning.message.clone(),
-            json!({"msg": warning.message}),
+            warning.event.map_or(Json::Null, |event| Json::Object(event.1)),
         );
     }
     session.messages.check_warnings()?;
