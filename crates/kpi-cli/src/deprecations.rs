@@ -55,12 +55,12 @@ pub fn says_select() -> bool {
 pub fn of_call(session: &Session) {
     let messages = &session.messages;
     for (old, new) in &session.flags.renamed {
-        messages.say_with(
+        warn(
+            messages,
             "EnvironmentVariableRenamed",
-            Level::Warn,
-            format!(
-                "[WARNING]: The environment variable `{old}` has been renamed as `{new}`.\nWhile `{old}` is set, its \
-                 value is used instead of `{new}`."
+            &format!(
+                "The environment variable `{old}` has been renamed as `{new}`.\nWhile `{old}` is set, its value is used \
+                 instead of `{new}`."
             ),
             json!({"old_name": old, "new_name": new}),
         );
