@@ -13,6 +13,7 @@ mod deps;
 mod docs;
 mod errors;
 mod events;
+mod expectations;
 mod flags;
 mod freshness;
 mod history;

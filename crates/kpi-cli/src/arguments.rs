@@ -229,6 +229,29 @@ fn inline(command: Command) -> Command {
         .arg(value("inline-direct", "SQL", "Use this SQL as it is, without the project").hide(true))
 }
 
+/// `kpi suite ...`
+fn suite() -> Command {
+    Command::new("suite")
+        .about("Work with suites of expectations")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("cases")
+                .about("Answer the cases of a case file on a fresh database in memory")
+                .arg(
+                    Arg::new("file")
+                        .required(true)
+                        .value_name("FILE")
+                        .help("Case file: tables and expectations"),
+                )
+                .arg(
+                    value("output", "FORMAT", "Format of an answer")
+                        .value_parser(PossibleValuesParser::new(["json", "text"]))
+                        .default_value("text"),
+                ),
+        )
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
@@ -314,6 +337,7 @@ pub fn command() -> Command {
                 false,
             )),
     )
+    .subcommand(suite())
     .subcommand(
         sub("source", "Look after the project's sources")
             .subcommand_required(true)

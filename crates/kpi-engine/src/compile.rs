@@ -41,6 +41,7 @@ impl Engine {
         let own: Arc<str> = match node.template.and_then(|t| self.manifest.templates.get(t as usize)) {
             _ if node.language == "python" => node.raw_code.clone(),
             Some(template) => interp.render(template)?.into(),
+            None if node.expectation.is_some() => self.expectation_batch(node, &mut interp)?.into(),
             None if node.resource_type == ResourceType::Test => {
                 self.render_generic_test(scope, &mut interp)?.into()
             }

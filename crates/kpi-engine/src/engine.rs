@@ -126,6 +126,7 @@ pub struct Engine {
     pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
     pub(crate) selected: Mutex<IndexSet<Arc<str>>>,
+    pub(crate) expectations: crate::expectations::Expectations,
     pub(crate) graph: OnceLock<Value>,
     /// The project's query comment as a macro.
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
@@ -158,6 +159,7 @@ impl Engine {
             rows: Mutex::default(),
             folders: Mutex::default(),
             selected: Mutex::default(),
+            expectations: crate::expectations::Expectations::default(),
             graph: OnceLock::new(),
             comment_macro: OnceLock::new(),
         })

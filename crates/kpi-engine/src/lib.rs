@@ -8,6 +8,7 @@ mod config_object;
 mod ctes;
 mod deferral;
 mod engine;
+mod expectations;
 mod failures;
 mod files;
 mod freshness;

@@ -122,7 +122,10 @@ impl Engine {
             return self.show(node, scope, limit);
         }
         match node.resource_type {
-            ResourceType::Test => self.execute_test(node, scope),
+            ResourceType::Test => match &node.expectation {
+                Some(expectation) => self.execute_expectation(node, scope, expectation),
+                None => self.execute_test(node, scope),
+            },
             ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
                 self.execute_relation(node, scope)
             }

@@ -89,6 +89,8 @@ impl Engine {
             let extra = self.end_hook_names(&summary.results);
             self.run_hooks("on-run-end", &master, &mut summary.results, extra)?;
         }
+        self.write_validations()
+            .map_err(|error| Diagnostic::error("K0901", "Runtime Error", error.message().to_owned()))?;
         master.close();
         summary.elapsed = clock.elapsed().as_secs_f64();
         Ok(summary)

@@ -639,7 +639,9 @@ impl<'a> Loader<'a> {
                     Err(error) => errors.push(error),
                 }
             }
+            let suites = if packages.is_empty() { suite_files(&root, &mut errors) } else { Vec::new() };
             packages.push(Package {
+                suites,
                 name: config.name.clone(),
                 root,
                 config,
@@ -661,4 +663,28 @@ impl<'a> Loader<'a> {
             env_read,
         })
     }
+}
+
+/// The folder of suites of expectations.
+const SUITES: &str = "expectations";
+
+/// The suites of the project: JSON and YAML files of its folder `expectations`, by name.
+fn suite_files(root: &Path, errors: &mut Vec<Diagnostic>) -> Vec<Arc<SourceFile>> {
+    let Ok(entries) = std::fs::read_dir(root.join(SUITES)) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| {
+            !name.starts_with('.') && [".json", ".yml", ".yaml"].iter().any(|ending| name.ends_with(ending))
+        })
+        .collect();
+    names.sort();
+    let mut out = Vec::new();
+    for name in names {
+        let shown = format!("{SUITES}/{name}");
+        match read_text(&root.join(SUITES).join(&name), &shown) {
+            Ok(file) => out.push(file),
+            Err(error) => errors.push(error),
+        }
+    }
+    out
 }

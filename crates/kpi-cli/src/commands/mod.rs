@@ -15,6 +15,7 @@ mod select;
 mod shell;
 mod show;
 mod site;
+mod suite;
 mod write;
 
 use crate::arguments;
@@ -79,6 +80,8 @@ pub fn run() -> u8 {
     // dbt calls `docs generate` and `source freshness` by their second word: in flags and artifacts.
     let (name, matches) = match matches.subcommand() {
         Some(inner) if matches!(name, "docs" | "source") => inner,
+        // Cases belong to no project.
+        Some(("cases", inner)) if name == "suite" => return suite::cases(inner),
         _ => (name, matches),
     };
     let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();

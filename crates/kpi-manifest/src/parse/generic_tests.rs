@@ -54,6 +54,17 @@ impl Parser {
                 Err(new) => errors.extend(new),
             }
         }
+        let subjects: Vec<Arc<str>> = registry
+            .nodes
+            .iter()
+            .filter(|node| super::expectations::is_subject(node))
+            .map(|node| node.name.clone())
+            .collect();
+        let known: rustc_hash::FxHashSet<&str> = subjects.iter().map(|name| &**name).collect();
+        match self.suites(&trees, &|name| known.contains(name), &subjects) {
+            Ok(tests) => tests.into_iter().for_each(|test| register(&mut registry, test, &mut errors)),
+            Err(new) => errors.extend(new),
+        }
         let (sources, tests) = match self.sources(&trees, &mut registry) {
             Ok(found) => found,
             Err(new) => {
@@ -157,7 +168,7 @@ impl Parser {
             .and_then(Json::as_bool)
             .unwrap_or(true);
         let package = &place.package.name;
-        let built = test_builder::build(
+        let mut built = test_builder::build(
             &entry.definition,
             target,
             column_name.as_deref(),
@@ -165,7 +176,12 @@ impl Parser {
             &|text| self.config_text(package, text),
         )
         .map_err(wrong)?;
+<<<<<<< HEAD
         self.note_usages(&built.usages, place, &entry.span);
+=======
+        let plain_column = column.map(|column| &*column.name);
+        let expectation = self.expectation_of(&mut built, package, plain_column, &entry.span)?;
+>>>>>>> 4bc7bcb (Judge data by expectations with Great Expectations' verdicts, in suites and properties)
         let mut node = Node::new(ResourceType::Test, package.clone(), built.full_name.as_str().into());
         node.unique_id = format!("test.{package}.{}.{}", built.full_name, built.hash()).into();
         (node.schema, node.database) = self.names.defaults();
@@ -193,7 +209,12 @@ impl Parser {
             namespace: built.namespace.clone(),
             kwargs: built.kwargs.clone(),
         });
-        let (mut node, captured) = match self.without_rendering(&node, &built, target) {
+        node.expectation = expectation;
+        let known = match &node.expectation {
+            Some(_) => Some(self.expectation_references(&built, target)),
+            None => self.without_rendering(&node, &built, target),
+        };
+        let (mut node, captured) = match known {
             Some(captured) => (node, captured),
             None => self.render_test(node, &built).map_err(|mut error| {
                 error.span = Some(entry.span.clone());
@@ -270,7 +291,7 @@ impl Parser {
     }
 
     /// Renders a text of a test's config.
-    fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, Fault> {
+    pub(super) fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, Fault> {
         let context = NameContext { shared: self.shared.clone(), package: package.clone(), own: Vec::new() };
         let mut interp = Interp::new(self.strict.clone(), Arc::new(context));
         Template::parse_str("config", text)
@@ -368,7 +389,7 @@ fn tests_of_node<'p>(
 }
 
 /// The references among arguments; `None` where they must be rendered.
-fn references(value: &Json, captured: &mut Captured) -> Option<()> {
+pub(super) fn references(value: &Json, captured: &mut Captured) -> Option<()> {
     match value {
         Json::String(text) if looks_like_call(text) => match static_refs::parse(text)? {
             Reference::Ref(call) => captured.refs.push(call),

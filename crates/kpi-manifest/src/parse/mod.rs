@@ -12,6 +12,7 @@ mod contracts;
 mod descriptions;
 mod docs;
 mod drafts;
+mod expectations;
 mod exposures;
 mod fixtures;
 mod freshness;
