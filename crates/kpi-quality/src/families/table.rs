@@ -49,7 +49,11 @@ pub(super) fn rows(context: Context) -> Result<Step, Failure> {
 /// The other table has the same rows to count: the row condition holds for both.
 fn other(context: &Context, n: i64) -> Result<Step, Failure> {
     let name = context.kwargs().text("other_table_name").unwrap_or_default().to_owned();
-    let relation = name.split('.').map(|part| context.dialect.name(part)).collect::<Vec<_>>().join(".");
+    // A relation that was rendered has its quotes already.
+    let relation = match name.starts_with('"') {
+        true => name.clone(),
+        false => name.split('.').map(|part| context.dialect.name(part)).collect::<Vec<_>>().join("."),
+    };
     let source = match &context.filter {
         Some(filter) => format!("{relation} where {filter}"),
         None => relation,
