@@ -372,3 +372,165 @@ fn a_case_file_that_is_none_is_refused() {
         .collect();
     insta::assert_snapshot!(texts.join("\n"));
 }
+
+/// Files of a project whose model `kpis` has 4 rows, one of them null, two above 100.
+fn kpis(more: &[(&str, &str)]) -> Project {
+    let mut files = vec![
+        ("seeds/raw.csv", "id,rate\n1,50\n2,104.5\n3,\n4,250\n"),
+        ("models/kpis.sql", "select id, rate from {{ ref('raw') }}"),
+        ("models/mart.sql", "select * from {{ ref('kpis') }}"),
+    ];
+    files.extend_from_slice(more);
+    Project::new(&files)
+}
+
+/// Status, failures and message of each test by its name.
+fn test_results(project: &Project) -> String {
+    let results = project.json("target/run_results.json");
+    let mut lines: Vec<String> = results["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .filter(|r| r["unique_id"].as_str().is_some_and(|id| id.starts_with("test.")))
+        .map(|r| {
+            let id = r["unique_id"].as_str().unwrap_or_default();
+            let name = id.split('.').nth(2).unwrap_or_default();
+            let message =
+                r["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+            format!("{name}: {} {} {message}", r["status"].as_str().unwrap_or_default(), r["failures"])
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+const SUITE: &str = r#"{"name": "kpis_suite", "meta": {}, "expectations": [
+  {"type": "expect_column_values_to_be_between", "kwargs": {"column": "rate", "min_value": 0, "max_value": 100}, "severity": "critical"},
+  {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}},
+  {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "rate", "max_value": 100}, "severity": "info"}
+]}"#;
+
+#[test]
+fn short_names_in_properties_are_tests_with_reasons() {
+    let project = kpis(&[(
+        "models/schema.yml",
+        "models:
+  - name: kpis
+    columns:
+      - name: id
+        data_tests: [not_null, unique]
+      - name: rate
+        data_tests:
+          - between: {min_value: 0, max_value: 100, severity: warning}
+          - not_null: {mostly: 0.7}
+          - expect_column_values_to_be_in_set: {value_set: [50], config: {where: id = 1}}
+    data_tests:
+      - row_count_between: {min_value: 1}
+      - row_count_equals: {other_table_name: ref('raw')}
+      - no_rows: {unexpected_rows_query: 'select id from {batch} where rate > 200', severity: warn}
+",
+    )]);
+    project.kpi(&["build"]).expect(0);
+    insta::assert_snapshot!(test_results(&project));
+}
+
+#[test]
+fn a_suite_stands_between_a_model_and_what_needs_it() {
+    let project = kpis(&[("expectations/kpis_suite.json", SUITE)]);
+    let call = project.kpi(&["build"]).expect(1);
+    assert!(call.text().contains("2 of 3 values of rate outside [0, 100]: 104.5, 250.0"), "{}", call.text());
+    insta::assert_snapshot!(test_results(&project));
+    let results = project.json("target/run_results.json");
+    let mart =
+        results["results"].as_array().expect("results").iter().find(|r| r["unique_id"] == "model.shop.mart");
+    assert_eq!(mart.expect("the mart")["status"], "skipped");
+    let validation = project.json("target/expectations/kpis_suite.json");
+    assert_eq!(validation["suite_name"], "kpis_suite");
+    assert_eq!(validation["statistics"]["unsuccessful_expectations"], 2);
+    assert_eq!(validation["results"][0]["result"]["partial_unexpected_list"], json!([104.5, 250.0]));
+}
+
+#[test]
+fn a_suite_before_1_0_is_read_as_it_is() {
+    let project = kpis(&[(
+        "expectations/old.json",
+        r#"{"expectation_suite_name": "old", "data_asset_type": null, "ge_cloud_id": null,
+ "meta": {"great_expectations_version": "0.18.22", "kpi": {"model": "kpis"}},
+ "expectations": [{"expectation_type": "expect_column_values_to_be_between", "meta": {},
+   "kwargs": {"column": "rate", "min_value": 0, "max_value": 300, "parse_strings_as_datetimes": true}}]}"#,
+    )]);
+    project.kpi(&["build"]).expect(0);
+    insta::assert_snapshot!(test_results(&project));
+}
+
+#[test]
+fn failing_rows_of_an_expectation_are_stored() {
+    let project = kpis(&[(
+        "models/schema.yml",
+        "models:
+  - name: kpis
+    columns:
+      - name: rate
+        data_tests:
+          - between: {min_value: 0, max_value: 100, name: rate_ok, config: {store_failures: true}}
+",
+    )]);
+    project.kpi(&["build"]).expect(1);
+    let shown = project
+        .kpi(&[
+            "show",
+            "--inline",
+            "select id from main_dbt_test__audit.rate_ok order by id",
+            "--output",
+            "json",
+        ])
+        .expect(0);
+    assert!(shown.stdout.contains("\"id\": 2") && shown.stdout.contains("\"id\": 4"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_test_of_the_project_keeps_its_name() {
+    let project = kpis(&[
+        (
+            "tests/generic/between.sql",
+            "{% test between(model, column_name, low) %}select * from {{ model }} where {{ column_name }} < {{ low }}{% endtest %}",
+        ),
+        (
+            "models/schema.yml",
+            "models:
+  - name: kpis
+    columns:
+      - name: rate
+        data_tests:
+          - between: {low: 10}
+",
+        ),
+    ]);
+    let call = project.kpi(&["build"]).expect(0);
+    assert!(
+        call.text().contains("the test 'between' is that of shop, and not the expectation of this name"),
+        "{}",
+        call.text()
+    );
+}
+
+#[test]
+fn wrong_suites_are_refused_with_their_place() {
+    let texts: Vec<String> = [
+        ("expectations/a.json", "{\"name\": \"kpis\", \"expectations\": [\n {\"type\": \"expect_column_values_to_be_betwen\", \"kwargs\": {\"column\": \"rate\"}},\n {\"type\": \"expect_column_values_to_be_between\",\n  \"kwargs\": {\"column\": \"rate\", \"min_valu\": 0, \"max_value\": 1}},\n {\"type\": \"expect_column_values_to_match_regex\", \"kwargs\": {\"column\": \"id\", \"regex\": \"(a\"}}]}"),
+        ("expectations/b.json", "{\"name\": \"x\", \"meta\": {\"kpi\": {\"model\": \"kpi\"}}, \"expectations\": []}"),
+        ("expectations/c.yml", "name: nothing\nexpectations: []\n"),
+        ("expectations/d.yml", "name: kpis\nexpectaions: []\n"),
+        ("models/schema.yml", "models:\n  - name: kpis\n    columns:\n      - name: rate\n        data_tests:\n          - between: {min_value: 9, mx_value: 1}\n"),
+    ]
+    .iter()
+    .map(|(path, text)| {
+        let call = kpis(&[(path, text)]).kpi(&["parse"]).expect(2);
+        let text = call.text();
+        text.lines().map(|line| line.split_once("  ").map_or(line, |(head, rest)| if head.contains(':') { rest } else { line })).collect::<Vec<_>>().join("\n")
+    })
+    .collect();
+    insta::with_settings!({filters => vec![(r"\d\d:\d\d:\d\d", "[time]")]}, {
+        insta::assert_snapshot!(texts.join("\n\n"));
+    });
+}

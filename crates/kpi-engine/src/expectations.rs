@@ -1,5 +1,6 @@
 //! Tests that are expectations: judged by their family's rules, all that are about one relation with one scan.
 
+use crate::compile::Compiled;
 use crate::engine::Engine;
 use crate::node_run::Outcome;
 use crate::scope::NodeScope;
@@ -176,11 +177,10 @@ impl Engine {
         if !judged.success {
             outcome.failures = Some(judged.failures().and_then(|n| i64::try_from(n).ok()).unwrap_or(1));
             outcome.message = Some(reason);
+            outcome.compiled = self.compiled_with(node, judged.rows.as_deref())?;
             outcome.status = if expectation.severity == Severity::Info {
                 NodeStatus::Pass
-            } else if severity == "error" {
-                NodeStatus::Fail
-            } else if (self.options.warning_is_error)("LogTestResult") {
+            } else if severity == "error" || (self.options.warning_is_error)("LogTestResult") {
                 NodeStatus::Fail
             } else {
                 NodeStatus::Warn
@@ -193,6 +193,23 @@ impl Engine {
             self.materialize(node, scope)?;
         }
         Ok(outcome)
+    }
+
+    /// The compiled code with the query that finds the failing rows: what a person wants to run.
+    fn compiled_with(&self, node: &Node, rows: Option<&str>) -> Result<Option<Arc<Compiled>>> {
+        let compiled =
+            self.manifest.node_ids.get(&node.unique_id).and_then(|id| self.compiled.lock().get(id).cloned());
+        let (Some(compiled), Some(rows)) = (compiled, rows) else { return Ok(None) };
+        if let Some(path) = &compiled.path {
+            self.write_text(path, rows)?;
+        }
+        let code: Arc<str> = rows.into();
+        Ok(Some(Arc::new(Compiled {
+            code: code.clone(),
+            own: code,
+            ctes: compiled.ctes.clone(),
+            path: compiled.path.clone(),
+        })))
     }
 
     /// Writes the validation results of the run: one file for each suite, and one for the tests of each model.

@@ -93,7 +93,7 @@ impl Engine {
                     outcome.execute_time = Some((started, Utc::now()));
                     outcome
                 };
-                outcome.compiled = compiled;
+                outcome.compiled = outcome.compiled.or(compiled);
                 outcome
             }
         };
