@@ -176,12 +176,12 @@ impl Parser {
             &|text| self.config_text(package, text),
         )
         .map_err(wrong)?;
-<<<<<<< HEAD
-        self.note_usages(&built.usages, place, &entry.span);
-=======
         let plain_column = column.map(|column| &*column.name);
         let expectation = self.expectation_of(&mut built, package, plain_column, &entry.span)?;
->>>>>>> 4bc7bcb (Judge data by expectations with Great Expectations' verdicts, in suites and properties)
+        // Keywords beside the name are how expectations are written.
+        if expectation.is_none() {
+            self.note_usages(&built.usages, place, &entry.span);
+        }
         let mut node = Node::new(ResourceType::Test, package.clone(), built.full_name.as_str().into());
         node.unique_id = format!("test.{package}.{}.{}", built.full_name, built.hash()).into();
         (node.schema, node.database) = self.names.defaults();
