@@ -23,7 +23,7 @@ pub fn cases(matches: &ArgMatches) -> u8 {
             print(&text);
             GOOD
         }
-        Err(diagnostic) => wrong_call(&diagnostic),
+        Err(diagnostic) => wrong_call(&diagnostic, "suite"),
     }
 }
 
