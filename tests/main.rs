@@ -6,6 +6,7 @@ mod support;
 
 mod build;
 mod cli;
+mod clone;
 mod data_tests;
 mod defer;
 mod deprecations;
@@ -20,6 +21,7 @@ mod history;
 mod init;
 mod killed;
 mod ls;
+mod retry;
 mod show;
 mod state;
 mod unit_tests;

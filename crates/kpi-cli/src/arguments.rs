@@ -296,6 +296,11 @@ pub fn command() -> Command {
     .subcommand(event_time(empty(full_refresh(selection(sub("run", "Build models"))))))
     .subcommand(store_failures(resource_types(selection(sub("test", "Test data")))))
     .subcommand(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample")))
+    .subcommand(full_refresh(resource_types(selection(sub(
+        "clone",
+        "Point relations at those of the environment whose manifest is in --state",
+    )))))
+    .subcommand(full_refresh(sub("retry", "Run again what failed or was skipped in the last run")))
     .subcommand(empty(selection(sub("snapshot", "Record changes of rows over time"))))
     .subcommand(
         resource_types(inline(empty(full_refresh(selection(sub("compile", "Render models to SQL without running them"))))))

@@ -323,6 +323,36 @@ impl Flags {
         Ok(flags)
     }
 
+    /// Takes over the flags of an earlier call, for another try of it. Of the call that is made now count its folders,
+    /// `--warn-error`, and `--vars` and `--threads` where they are `given`.
+    pub fn repeat(&mut self, earlier: &Map<String, Json>, now: &Self, given: impl Fn(&str) -> bool) {
+        const OF_THIS_CALL: [&str; 6] =
+            ["log_path", "profiles_dir", "project_dir", "defer_state", "target_path", "warn_error"];
+        let of_this_call =
+            |key: &str| OF_THIS_CALL.contains(&key) || (matches!(key, "vars" | "threads") && given(key));
+        for (key, value) in earlier {
+            // dbt's names of these two.
+            let key = match key.as_str() {
+                "resource_types" => "resource_type",
+                "exclude_resource_types" => "exclude_resource_type",
+                key => key,
+            };
+            let value = match (key, value) {
+                ("show", _) => continue,
+                ("vars" | "args", Json::Object(map)) if map.is_empty() => Json::Null,
+                ("vars" | "args", Json::Object(_)) => value.to_string().into(),
+                (_, value) => value.clone(),
+            };
+            if self.values.contains_key(key) {
+                self.values.insert(key.to_owned(), value);
+            }
+        }
+        for (key, value) in now.values.iter().filter(|(key, _)| of_this_call(key)) {
+            self.values.insert(key.clone(), value.clone());
+        }
+        self.follow();
+    }
+
     /// Lets the flags of the log file follow those of the terminal.
     fn follow(&mut self) {
         for (leader, follower) in FOLLOWERS {

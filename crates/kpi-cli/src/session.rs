@@ -5,7 +5,7 @@ use crate::messages::Messages;
 use crate::previous::Previous;
 use crate::{interrupt, warnings};
 use kpi_adapter::Adapter;
-use kpi_artifacts::Invocation;
+use kpi_artifacts::{EarlierResult, Invocation};
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
@@ -57,6 +57,14 @@ pub struct Session {
     pub invocation: Invocation,
     /// The folder that kpi was called in.
     pub working_dir: PathBuf,
+    /// What of an earlier run is to be tried once more, instead of what is selected.
+    pub retry: Option<Retry>,
+}
+
+/// What did not end well in an earlier run.
+pub struct Retry {
+    /// The nodes, with what came of them.
+    pub nodes: Vec<EarlierResult>,
 }
 
 /// A project that was read and understood.

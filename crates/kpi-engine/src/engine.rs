@@ -30,6 +30,8 @@ pub enum Task {
     Seed,
     /// Snapshots only.
     Snapshot,
+    /// Relations that show what another environment has.
+    Clone,
     /// Render to SQL, run nothing.
     Compile,
     /// Render and fetch the first rows.

@@ -3,6 +3,7 @@
 //! [`Engine`] holds what a run shares; [`Engine::run`] walks the selected part of the graph with a pool of workers.
 
 mod catalog;
+mod clone;
 mod compile;
 mod config_object;
 mod ctes;

@@ -74,6 +74,8 @@ impl Engine {
         let compiled = match node.resource_type {
             // A seed has no SQL; its "compile" is the reading of the file, which the materialization does.
             ResourceType::Seed => Ok(None),
+            // The query is one of the other environment's relation.
+            _ if task == Task::Clone => Ok(None),
             _ => self.compile(&scope, 0).map(Some),
         };
         let compile_time = Some((started, Utc::now()));
@@ -121,6 +123,9 @@ impl Engine {
         if let Task::Show { limit } = task {
             return self.show(node, scope, limit);
         }
+        if task == Task::Clone {
+            return self.execute_clone(node, scope);
+        }
         match node.resource_type {
             ResourceType::Test => match &node.expectation {
                 Some(expectation) => self.execute_expectation(node, scope, expectation),
@@ -134,7 +139,16 @@ impl Engine {
     }
 
     pub(crate) fn materialize(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Value> {
-        let materialized = node.config.materialized();
+        self.materialize_as(node, scope, node.config.materialized())
+    }
+
+    /// Builds the node by a materialization that need not be its own.
+    pub(crate) fn materialize_as(
+        self: &Arc<Self>,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        materialized: &str,
+    ) -> Result<Value> {
         let Some(definition) = materialization::find(
             &self.environment.macros,
             materialized,
@@ -301,7 +315,7 @@ fn truth(cell: &kpi_adapter::Cell) -> Result<bool> {
 }
 
 /// What a materialization returned: `{'relations': [...]}`.
-fn relations_of(value: &Value, materialized: &str) -> Result<Vec<Relation>> {
+pub(crate) fn relations_of(value: &Value, materialized: &str) -> Result<Vec<Relation>> {
     let Some(dict) = value.as_dict() else {
         if value.as_str().is_some() {
             return Err(Error::compilation(format!(

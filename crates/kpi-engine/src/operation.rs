@@ -58,7 +58,7 @@ impl Engine {
             Ok(()) => (NodeStatus::Success, None),
             Err(error) => (NodeStatus::Error, Some(error.render())),
         };
-        let mut result = NodeResult::new(definition.unique_id.replacen("macro.", "operation.", 1), status);
+        let mut result = NodeResult::new(definition.unique_id.to_string(), status);
         result.timing =
             vec![Timing { name: name.to_owned(), started_at: Some(started), completed_at: Some(Utc::now()) }];
         result.execution_time = clock.elapsed().as_secs_f64();

@@ -37,13 +37,16 @@ impl Engine {
     ) -> Result<RunSummary, Diagnostic> {
         let clock = Instant::now();
         let unit_tests = matches!(task, Task::Build | Task::Test);
-        let plan = Plan::new(&self.manifest, selected, task == Task::Build, task != Task::Test, unit_tests);
+        // A clone needs nothing but the other environment: any order will do.
+        let ordered = !matches!(task, Task::Test | Task::Clone);
+        let plan = Plan::new(&self.manifest, selected, task == Task::Build, ordered, unit_tests);
         self.set_selected(selected);
         // In a build unit tests belong to their models.
         let apart = if task == Task::Build { plan.unit_tests.len() } else { 0 };
         let nodes = plan.counted.saturating_sub(apart);
         self.reporter().concurrency(self.options.threads, &self.options.target_name, nodes);
-        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let builds =
+            matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let hooks = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
         let master = self.connection("master");
         let mut summary = RunSummary::default();
@@ -103,7 +106,8 @@ impl Engine {
         plan: &Plan,
         master: &Arc<NodeConnection>,
     ) -> Result<(), Diagnostic> {
-        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let builds =
+            matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let mut seen = FxHashSet::default();
         let mut required: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
         let mut cached: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
@@ -118,6 +122,13 @@ impl Engine {
             }
             if (plan.selected[i] || !self.options.cache_selected_only) && cached_seen.insert(key.clone()) {
                 cached.push(key);
+            }
+            if let Some(deferred) = node.deferred.as_ref().filter(|_| task == Task::Clone && plan.selected[i])
+            {
+                let key = (deferred.database.clone(), deferred.schema.clone());
+                if cached_seen.insert(key.clone()) {
+                    cached.push(key);
+                }
             }
         }
         master.assign("master", self.query_comment(None, master)?);
@@ -192,7 +203,7 @@ impl Shared<'_> {
         let clock = Instant::now();
         let running = Running::node(node_info(node, &life));
         reporter.started(node, &life);
-        let lines = counted && self.task != Task::Compile && !matches!(self.task, Task::Show { .. });
+        let lines = counted && !matches!(self.task, Task::Compile | Task::Clone | Task::Show { .. });
         if lines {
             reporter.start_line(node, place, &life);
         }

@@ -10,6 +10,7 @@ mod init;
 mod list;
 mod operation;
 mod parse;
+mod retry;
 mod run;
 mod select;
 mod shell;
@@ -134,6 +135,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         flags,
         messages: messages.clone(),
         working_dir,
+        retry: None,
     };
     messages.say_with(
         "MainReportVersion",
@@ -225,6 +227,8 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "test" => run::run(session, Task::Test),
         "seed" => run::run(session, Task::Seed),
         "snapshot" => run::run(session, Task::Snapshot),
+        "clone" => run::clone(session),
+        "retry" => retry::retry(session, matches),
         "compile" => compile::compile(session),
         "show" => show::show(session),
         "ls" => list::list(session),
@@ -232,7 +236,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "generate" => docs::generate(session, matches),
         "serve" => site::serve(session, matches),
         "freshness" => freshness::freshness(session),
-        "run-operation" => operation::operation(session, matches),
+        "run-operation" => operation::operation(session),
         "debug" => debug::debug(session, matches),
         "deps" => deps::deps(session, matches),
         "clean" => clean::clean(session, matches),
