@@ -107,6 +107,16 @@ fn wrong_call(diagnostic: &Diagnostic, command: &str) -> u8 {
     WRONG
 }
 
+/// The `flags:` of the project file.
+fn project_flags(flags: &Flags, working_dir: &std::path::Path) -> Result<WrittenFlags, Diagnostic> {
+    Project::written_flags(&LoadOptions {
+        project_dir: flags.text("project_dir").map(PathBuf::from),
+        profiles_dir: flags.text("profiles_dir").map(PathBuf::from),
+        working_dir: Some(working_dir.to_owned()),
+        ..LoadOptions::default()
+    })
+}
+
 fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     let clock = Instant::now();
     let mut flags = match Flags::resolve(name, matches, words) {
@@ -118,12 +128,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         flags::environment("invocation_id").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let written = match name {
         "init" => Ok(WrittenFlags::default()),
-        _ => Project::written_flags(&LoadOptions {
-            project_dir: flags.text("project_dir").map(PathBuf::from),
-            profiles_dir: flags.text("profiles_dir").map(PathBuf::from),
-            working_dir: Some(working_dir.clone()),
-            ..LoadOptions::default()
-        }),
+        _ => project_flags(&flags, &working_dir),
     };
     let applied = written.and_then(|written| flags.apply_project(&written));
     let messages = match Messages::new(&flags, &invocation_id) {

@@ -77,7 +77,8 @@ fn fresh(session: &Session, which: &str) -> Result<Flags, Diagnostic> {
     let matches = call.subcommand().map_or(&call, |(_, matches)| matches);
     let mut flags = Flags::resolve(which, matches, &[])?;
     flags.command_line.clone_from(&session.flags.command_line);
-    flags.apply_project(&super::project_flags(&session.flags, &session.working_dir))?;
+    // Whatever there is to warn of was told when this call began.
+    let _told = flags.apply_project(&super::project_flags(&session.flags, &session.working_dir)?)?;
     Ok(flags)
 }
 
