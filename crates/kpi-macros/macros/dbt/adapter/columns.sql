@@ -57,7 +57,7 @@
     {%- do exceptions.column_type_missing(column_names=untyped) -%}
   {%- elif bare_numeric -%}
     {%- do exceptions.warn('Detected columns with numeric type and unspecified precision/scale, this can lead to unintended rounding: ' ~ bare_numeric ~ '`') -%}
-  {%- endif %}
+  {%- endif -%}
   select {{ fields | join(', ') }}
 {%- endmacro -%}
 

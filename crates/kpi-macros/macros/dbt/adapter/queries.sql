@@ -11,7 +11,7 @@
   {%- do return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) -%}
 {%- endmacro -%}
 
-{%- macro default__get_limit_sql(sql, limit) -%}
+{%- macro default__get_limit_sql(sql, limit) %}
   {{ sql }}
   {%- if limit is not none %}
   limit {{ limit }}

@@ -110,7 +110,7 @@
     {{ dbt.generate_series(dbt.get_intervals_between(start_date, end_date, datepart)) }}
   ),
   all_periods as (
-    select ({{ dbt.dateadd(datepart, 'row_number() over (order by 1) - 1', start_date) }}) as date_{{ datepart }}
+    select ( {{ dbt.dateadd(datepart, 'row_number() over (order by 1) - 1', start_date) }} ) as date_{{ datepart }}
     from rawdata
   ),
   filtered as (

@@ -4,26 +4,26 @@
   {%- do return(adapter.dispatch('cast', 'dbt')(field, type)) -%}
 {%- endmacro -%}
 
-{%- macro default__cast(field, type) -%}
+{%- macro default__cast(field, type) %}
   cast({{ field }} as {{ type }})
-{%- endmacro -%}
+{% endmacro -%}
 
 {#- Null instead of an error where the database can do that; else a plain cast. -#}
 {%- macro safe_cast(field, type) -%}
   {%- do return(adapter.dispatch('safe_cast', 'dbt')(field, type)) -%}
 {%- endmacro -%}
 
-{%- macro default__safe_cast(field, type) -%}
+{%- macro default__safe_cast(field, type) %}
   cast({{ field }} as {{ type }})
-{%- endmacro -%}
+{% endmacro -%}
 
 {%- macro cast_bool_to_text(field) -%}
   {%- do return(adapter.dispatch('cast_bool_to_text', 'dbt')(field)) -%}
 {%- endmacro -%}
 
-{%- macro default__cast_bool_to_text(field) -%}
+{%- macro default__cast_bool_to_text(field) %}
   cast({{ field }} as {{ api.Column.translate_type('string') }})
-{%- endmacro -%}
+{% endmacro -%}
 
 {%- macro equals(expr1, expr2) -%}
   {%- do return(adapter.dispatch('equals', 'dbt')(expr1, expr2)) -%}
@@ -35,8 +35,8 @@
     case when ({{ expr1 }} = {{ expr2 }}) or ({{ expr1 }} is null and {{ expr2 }} is null) then 0 else 1 end = 0
   {%- else -%}
     ({{ expr1 }} = {{ expr2 }})
-  {%- endif -%}
-{%- endmacro -%}
+  {%- endif %}
+{% endmacro -%}
 
 {%- macro string_literal(value) -%}
   {%- do return(adapter.dispatch('string_literal', 'dbt')(value)) -%}
@@ -74,32 +74,32 @@
   {%- do return(adapter.dispatch('length', 'dbt')(expression)) -%}
 {%- endmacro -%}
 
-{%- macro default__length(expression) -%}
-  length({{ expression }})
+{%- macro default__length(expression) %}
+  length( {{ expression }} )
 {%- endmacro -%}
 
 {%- macro position(substring_text, string_text) -%}
   {%- do return(adapter.dispatch('position', 'dbt')(substring_text, string_text)) -%}
 {%- endmacro -%}
 
-{%- macro default__position(substring_text, string_text) -%}
-  position({{ substring_text }} in {{ string_text }})
+{%- macro default__position(substring_text, string_text) %}
+  position( {{ substring_text }} in {{ string_text }} )
 {%- endmacro -%}
 
 {%- macro replace(field, old_chars, new_chars) -%}
   {%- do return(adapter.dispatch('replace', 'dbt')(field, old_chars, new_chars)) -%}
 {%- endmacro -%}
 
-{%- macro default__replace(field, old_chars, new_chars) -%}
-  replace({{ field }}, {{ old_chars }}, {{ new_chars }})
-{%- endmacro -%}
+{%- macro default__replace(field, old_chars, new_chars) %}
+  replace( {{ field }}, {{ old_chars }}, {{ new_chars }} )
+{% endmacro -%}
 
 {%- macro right(string_text, length_expression) -%}
   {%- do return(adapter.dispatch('right', 'dbt')(string_text, length_expression)) -%}
 {%- endmacro -%}
 
-{%- macro default__right(string_text, length_expression) -%}
-  right({{ string_text }}, {{ length_expression }})
+{%- macro default__right(string_text, length_expression) %}
+  right( {{ string_text }}, {{ length_expression }} )
 {%- endmacro -%}
 
 {%- macro split_part(string_text, delimiter_text, part_number) -%}
@@ -150,11 +150,11 @@
 {%- endmacro -%}
 
 {%- macro default__array_construct(inputs, data_type) -%}
-  {%- if inputs | length == 0 -%}
+  {%- if inputs | length == 0 %}
     array[]::{{ data_type }}[]
-  {%- else -%}
-    array[{{ inputs | join(', ') }}]
-  {%- endif -%}
+  {% else %}
+    array[ {{ inputs | join(' , ') }} ]
+  {% endif -%}
 {%- endmacro -%}
 
 {%- macro array_append(array, new_element) -%}

@@ -43,7 +43,7 @@ with all_values as (
 )
 select *
 from all_values
-where value_field not in ({{ accepted | join(', ') }})
+where value_field not in ( {{ accepted | join(',') }} )
 {% endmacro -%}
 
 {% test relationships(model, column_name, to, field) %}
@@ -61,9 +61,9 @@ parent as (
   select {{ field }} as to_field
   from {{ to }}
 )
-select child.from_field
+select from_field
 from child
-left join parent on parent.to_field = child.from_field
+left join parent on child.from_field = parent.to_field
 where parent.to_field is null
 {% endmacro -%}
 

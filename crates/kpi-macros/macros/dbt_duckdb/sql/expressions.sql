@@ -7,15 +7,15 @@
 {%- macro duckdb__listagg(measure, delimiter_text, order_by_clause, limit_num) -%}
   {%- set ordered = measure ~ ' ' ~ order_by_clause if order_by_clause else measure -%}
   {%- if limit_num -%}
-    list_aggr((array_agg({{ ordered }}))[1:{{ limit_num }}], 'string_agg', {{ delimiter_text }})
-  {%- else -%}
-    string_agg({{ measure }}, {{ delimiter_text }}{{ ' ' ~ order_by_clause if order_by_clause }})
+    list_aggr( (array_agg( {{ ordered }} ))[1:{{ limit_num }}], 'string_agg', {{ delimiter_text }} )
+  {%- else %}
+    string_agg( {{ measure }}, {{ delimiter_text }}{{ ' ' ~ order_by_clause if order_by_clause }} )
   {%- endif -%}
 {%- endmacro -%}
 
-{%- macro duckdb__split_part(string_text, delimiter_text, part_number) -%}
-  string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
-{%- endmacro -%}
+{%- macro duckdb__split_part(string_text, delimiter_text, part_number) %}
+  string_split({{ string_text }}, {{ delimiter_text }})[ {{ part_number }} ]
+{% endmacro -%}
 
 {%- macro duckdb__date(year, month, day) -%}
   make_date({{ year }}, {{ month }}, {{ day }})
@@ -24,7 +24,7 @@
 {#- `interval (expression) day` is not for every expression; a multiple of one day is. -#}
 {%- macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
   {%- set part = datepart | lower -%}
-  {%- set factor, unit = {'quarter': (3, 'month'), 'week': (7, 'day')}.get(part, (1, part)) -%}
+  {%- set factor, unit = {'quarter': (3, 'month'), 'week': (7, 'day')}.get(part, (1, part)) %}
   ({{ from_date_or_timestamp }} + {{ '(' if factor > 1 }}cast({{ interval }} as bigint){{ ' * ' ~ factor ~ ')' if factor > 1 }} * interval 1 {{ unit }})
 {%- endmacro -%}
 
@@ -38,15 +38,15 @@
       when {{ first_dow }} <= {{ second_dow }} then -1
       else 0
     end)
-  {%- else -%}
-    (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp))
-  {%- endif -%}
+  {%- else %}
+    (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp ))
+  {% endif -%}
 {%- endmacro -%}
 
 {%- macro duckdb__last_day(date, datepart) -%}
   {{ dbt.default_last_day(date, datepart) }}
 {%- endmacro -%}
 
-{%- macro duckdb__generate_series(upper_bound) -%}
+{%- macro duckdb__generate_series(upper_bound) %}
   select generate_series as generated_number from generate_series(1, {{ upper_bound }})
-{%- endmacro -%}
+{% endmacro -%}
