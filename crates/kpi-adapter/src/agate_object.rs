@@ -3,7 +3,7 @@
 use crate::agate::{AgateTable, Row};
 use crate::agate_rows::{RowsObject, TypeObject, columns_value, compare_nulls_last, row_value, try_sort};
 use crate::arguments::{Method, text};
-use crate::{ColumnType, table_text};
+use crate::{ColumnType, agate_relational, table_text};
 use kpi_jinja::{Args, Error, ErrorKind, Interp, Key, Object, Result, Set, Slice, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -102,7 +102,10 @@ impl Object for TableObject {
             "column_names" => Value::tuple(self.0.names.iter().map(Value::from)),
             "column_types" => Value::tuple(self.0.kinds.iter().map(|k| Value::object(TypeObject(*k)))),
             "row_names" => Value::None,
-            _ => return Ok(TABLE_METHODS.iter().find(|m| **m == name).map(|m| Method::of(self, m))),
+            _ => {
+                let methods = TABLE_METHODS.iter().chain(agate_relational::METHODS);
+                return Ok(methods.into_iter().find(|m| **m == name).map(|m| Method::of(self, m)));
+            }
         }))
     }
 
@@ -233,6 +236,8 @@ impl Object for TableObject {
                         .collect(),
                     Some(other) => other.to_vec(interp)?.iter().map(Value::to_str).collect(),
                 };
+                let slugs = args.keyword.iter().any(|(k, v)| &**k == "slug_columns" && v.is_true());
+                let names = if slugs { names.iter().map(|name| slug(name)).collect() } else { names };
                 if names.len() != self.0.names.len() {
                     return Err(Error::value_error("column_names and column_types must be the same length."));
                 }
@@ -243,7 +248,7 @@ impl Object for TableObject {
                 let [tables] = args.bind(name, ["tables"])?;
                 merge(&tables.unwrap_or(Value::None).to_vec(interp)?)?
             }
-            _ => return Ok(None),
+            _ => return agate_relational::call(interp, &self.0, name, args),
         }))
     }
 
@@ -263,6 +268,12 @@ impl Object for TableObject {
     fn repr(&self) -> String {
         "<agate.table.Table object>".to_owned()
     }
+}
+
+/// A name in lower case with underscores in the place of all but letters and digits.
+fn slug(name: &str) -> Arc<str> {
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_").into()
 }
 
 /// One table of the rows of several, by column name.

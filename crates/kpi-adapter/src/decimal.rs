@@ -249,7 +249,7 @@ impl Decimal {
         difference
     }
 
-    fn is_negative(&self) -> bool {
+    pub(crate) fn is_negative(&self) -> bool {
         matches!(self, Self::Finite { negative: true, .. } | Self::Infinite { negative: true })
     }
 

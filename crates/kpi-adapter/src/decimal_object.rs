@@ -2,8 +2,10 @@
 
 use crate::Decimal;
 use crate::arguments::Method;
+use kpi_jinja::python::named_tuple::NamedTuple;
 use kpi_jinja::{Args, BinaryOp, Error, ErrorKind, Interp, Object, Result, Value};
-use num_traits::ToPrimitive;
+use num_bigint::BigInt;
+use num_traits::{ToPrimitive, Zero};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -21,6 +23,24 @@ const METHODS: &[&str] = &[
     "copy_abs",
     "copy_negate",
     "conjugate",
+    "as_tuple",
+    "as_integer_ratio",
+    "canonical",
+    "copy_sign",
+    "is_canonical",
+    "is_normal",
+    "is_qnan",
+    "is_snan",
+    "is_subnormal",
+    "logb",
+    "max",
+    "min",
+    "number_class",
+    "radix",
+    "same_quantum",
+    "scaleb",
+    "to_eng_string",
+    "to_integral_exact",
     "adjusted",
     "sqrt",
     "compare",
@@ -44,6 +64,63 @@ impl Decimal {
             return Some(decimal.clone());
         }
         value.as_bigint().map(|i| Self::from_integer(&i))
+    }
+
+    /// The exponent of the first digit.
+    fn adjusted(&self) -> i64 {
+        match self {
+            Self::Finite { digits, exponent, .. } => digits.to_str_radix(10).len() as i64 - 1 + exponent,
+            _ => 0,
+        }
+    }
+
+    /// `DecimalTuple(sign=0, digits=(1, 5), exponent=-1)`
+    fn as_tuple(&self) -> Value {
+        let (digits, exponent) = match self {
+            Self::Finite { digits, exponent, .. } => {
+                let digits = digits.to_str_radix(10);
+                let digits = digits.bytes().map(|digit| Value::Int(i64::from(digit - b'0')));
+                (digits.collect(), Value::Int(*exponent))
+            }
+            Self::Infinite { .. } => (vec![Value::Int(0)], Value::from("F")),
+            Self::NaN => (Vec::new(), Value::from("n")),
+        };
+        let items = vec![Value::Int(i64::from(self.is_negative())), Value::tuple(digits), exponent];
+        NamedTuple::named("DecimalTuple", &["sign", "digits", "exponent"], items)
+    }
+
+    /// As a fraction in lowest terms.
+    fn ratio(&self) -> Option<[BigInt; 2]> {
+        let Self::Finite { digits, exponent, .. } = self.normalized() else { return None };
+        let ten = |power: u64| BigInt::from(10).pow(u32::try_from(power).unwrap_or(u32::MAX));
+        let sign = if self.is_negative() { -1 } else { 1 };
+        let (mut above, mut below) = (BigInt::from(digits) * sign, BigInt::from(1));
+        if exponent >= 0 {
+            above *= ten(exponent.unsigned_abs());
+        } else {
+            below = ten(exponent.unsigned_abs());
+        }
+        for prime in [BigInt::from(2), BigInt::from(5)] {
+            let divides = |number: &BigInt| !number.is_zero() && Zero::is_zero(&(number % &prime));
+            while divides(&above) && divides(&below) {
+                above /= &prime;
+                below /= &prime;
+            }
+        }
+        Some([above, below])
+    }
+
+    /// `number_class()`
+    fn class(&self) -> &'static str {
+        match (self, self.is_negative()) {
+            (Self::NaN, _) => "NaN",
+            (Self::Infinite { .. }, true) => "-Infinity",
+            (Self::Infinite { .. }, false) => "+Infinity",
+            (_, true) if self.is_zero() => "-Zero",
+            (_, false) if self.is_zero() => "+Zero",
+            (_, true) => "-Normal",
+            (_, false) => "+Normal",
+        }
     }
 
     fn order_value(&self, other: &Value) -> Option<Ordering> {
@@ -90,7 +167,61 @@ impl Object for Decimal {
                 decimal(self.quantized(exponent))
             }
             "normalize" => decimal(self.normalized()),
-            "to_integral_value" | "to_integral" => decimal(match &*self {
+            "as_tuple" => Ok(Some(self.as_tuple())),
+            "as_integer_ratio" => {
+                let ratio = self
+                    .ratio()
+                    .ok_or_else(|| Error::value_error("cannot convert Infinity or NaN to integer ratio"))?;
+                Ok(Some(Value::tuple(ratio.map(Value::integer))))
+            }
+            "canonical" => decimal((*self).clone()),
+            "copy_sign" => {
+                let [other] = args.bind(name, ["other"])?;
+                let negative = other.as_ref().and_then(Decimal::from_value).is_some_and(|o| o.is_negative());
+                decimal(if negative == self.is_negative() { (*self).clone() } else { self.negated() })
+            }
+            "is_canonical" => truth(true),
+            "is_normal" => truth(matches!(&*self, Decimal::Finite { .. }) && !self.is_zero()),
+            "is_qnan" => truth(matches!(&*self, Decimal::NaN)),
+            "is_snan" | "is_subnormal" => truth(false),
+            "logb" => decimal(Decimal::from_integer(&self.adjusted().into())),
+            "max" | "min" => {
+                let [other] = args.bind(name, ["other"])?;
+                let other = other.as_ref().and_then(Decimal::from_value).unwrap_or(Decimal::NaN);
+                let wanted = if name == "max" { Ordering::Greater } else { Ordering::Less };
+                let own = match self.order(&other) {
+                    None => matches!(other, Decimal::NaN),
+                    Some(order) => order == wanted,
+                };
+                decimal(if own { (*self).clone() } else { other })
+            }
+            "number_class" => Ok(Some(Value::from(self.class()))),
+            "radix" => decimal(Decimal::from_integer(&10.into())),
+            "same_quantum" => {
+                let [other] = args.bind(name, ["other"])?;
+                let exponent = |d: &Decimal| match d {
+                    Decimal::Finite { exponent, .. } => Some(*exponent),
+                    _ => None,
+                };
+                truth(
+                    other
+                        .as_ref()
+                        .and_then(Decimal::from_value)
+                        .is_some_and(|o| exponent(&o) == exponent(&self)),
+                )
+            }
+            "scaleb" => {
+                let [other] = args.bind(name, ["other"])?;
+                let shift = other.as_ref().and_then(Decimal::from_value).and_then(|o| o.to_integer());
+                match (&*self, shift.and_then(|i| i.to_i64())) {
+                    (Decimal::Finite { negative, digits, exponent }, Some(shift)) => {
+                        decimal(Decimal::finite(*negative, digits.clone(), exponent.saturating_add(shift)))
+                    }
+                    _ => decimal((*self).clone()),
+                }
+            }
+            "to_eng_string" => Ok(Some(Value::from(self.to_string()))),
+            "to_integral_exact" | "to_integral_value" | "to_integral" => decimal(match &*self {
                 Decimal::Finite { exponent, .. } if *exponent >= 0 => (*self).clone(),
                 _ => self.quantized(0),
             }),
@@ -98,19 +229,11 @@ impl Object for Decimal {
             "is_zero" => truth(self.is_zero()),
             "is_finite" => truth(matches!(&*self, Decimal::Finite { .. })),
             "is_infinite" => truth(matches!(&*self, Decimal::Infinite { .. })),
-            "is_signed" => truth(matches!(
-                &*self,
-                Decimal::Finite { negative: true, .. } | Decimal::Infinite { negative: true }
-            )),
+            "is_signed" => truth(self.is_negative()),
             "copy_abs" | "__abs__" => decimal(self.absolute()),
             "copy_negate" | "__neg__" => decimal(self.negated()),
             "conjugate" | "__pos__" => decimal((*self).clone()),
-            "adjusted" => Ok(Some(match &*self {
-                Decimal::Finite { digits, exponent, .. } => {
-                    Value::from(digits.to_str_radix(10).len() as i64 - 1 + exponent)
-                }
-                _ => Value::Int(0),
-            })),
+            "adjusted" => Ok(Some(Value::from(self.adjusted()))),
             "sqrt" => decimal(Decimal::from_float(self.to_float().sqrt())),
             "compare" => {
                 let [other] = args.bind(name, ["other"])?;

@@ -8,6 +8,7 @@ mod adapter;
 mod adapter_methods;
 mod agate;
 mod agate_object;
+mod agate_relational;
 mod agate_rows;
 mod arguments;
 mod cache;

@@ -82,7 +82,7 @@ impl StoredObject {
                 Some(table) => {
                     let rows = table.to_table()?.rows;
                     Value::list(
-                        rows.iter().map(|row| Value::list(row.iter().map(kpi_adapter::Cell::to_value))),
+                        rows.iter().map(|row| Value::tuple(row.iter().map(kpi_adapter::Cell::to_value))),
                     )
                 }
                 None => Value::list([]),

@@ -24,11 +24,7 @@ impl NamedTuple {
     }
 
     /// One that prints its names: `IsoCalendarDate(year=2024, week=1, weekday=1)`.
-    pub(crate) fn named(
-        type_name: &'static str,
-        fields: &'static [&'static str],
-        items: Vec<Value>,
-    ) -> Value {
+    pub fn named(type_name: &'static str, fields: &'static [&'static str], items: Vec<Value>) -> Value {
         Value::object(Self { type_name, fields, items, named_repr: true })
     }
 
