@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn blank_lines_are_rows_without_values() {
+        let count = |text: &[u8]| read(text, &[]).expect("valid").rows;
+        assert_eq!(count(b"a\nY\nN\n\nN/A"), 4);
+        assert_eq!(count(b"a\ncat\n\ndog\n\n\nbear\n"), 6);
+        assert_eq!(count(b"a\n1\n\n"), 2);
+        assert_eq!(count(b"a,b\n1,\"x\n\ny\"\n2,z\n"), 2);
+        assert_eq!(count(b"a\r\n1\r\n\r\n2\r\n"), 3);
+    }
+
+    #[test]
     fn quotes_that_come_late_are_noticed() {
         let rows = "1,x\n".repeat(40_000);
         let late = |text: String| read(text.as_bytes(), &[]).expect("valid").late_quotes;

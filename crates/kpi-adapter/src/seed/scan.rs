@@ -64,6 +64,8 @@ struct Source {
     started: bool,
     position: u64,
     first_quote: Option<u64>,
+    delimiter: u8,
+    lines: Lines,
 }
 
 impl Read for Source {
@@ -81,6 +83,7 @@ impl Read for Source {
             self.first_quote = quote.map(|i| self.position + i as u64);
         }
         self.position += count as u64;
+        self.lines.see(buffer.get(..count).unwrap_or_default(), self.delimiter);
         Ok(count)
     }
 }
@@ -94,7 +97,14 @@ impl Scan {
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(1 << 18)
-            .from_reader(Source { inner, started: false, position: 0, first_quote: None });
+            .from_reader(Source {
+                inner,
+                started: false,
+                position: 0,
+                first_quote: None,
+                delimiter,
+                lines: Lines::default(),
+            });
         Ok(Self { reader, columns: 0, early_end: None })
     }
 
@@ -124,7 +134,8 @@ impl Scan {
         }
     }
 
-    /// Shows every row; the number of rows.
+    /// Shows every row; the number of rows. A blank line, which the reader passes over, is a row without values, as it
+    /// is for agate.
     pub(super) fn for_each(
         &mut self,
         mut see: impl FnMut(&ByteRecord) -> Result<(), Problem>,
@@ -145,7 +156,44 @@ impl Scan {
                 self.early_end = record.position().map(csv::Position::byte);
             }
         }
+        let blank = ByteRecord::from(vec![""; self.columns]);
+        for _ in 0..self.reader.get_ref().lines.blank {
+            see(&blank)?;
+            rows += 1;
+        }
         Ok(rows)
+    }
+}
+
+/// Counts the blank lines that are not inside a value.
+#[derive(Default)]
+struct Lines {
+    blank: u64,
+    /// Something is on the current line.
+    filled: bool,
+    quoted: bool,
+    before: u8,
+}
+
+impl Lines {
+    fn see(&mut self, bytes: &[u8], delimiter: u8) {
+        for byte in bytes {
+            match byte {
+                b'"' if self.quoted => self.quoted = false,
+                // A quote right after one that closed is a quote inside the value.
+                b'"' if !self.filled || self.before == delimiter || self.before == b'"' => self.quoted = true,
+                _ => {}
+            }
+            match byte {
+                b'\n' if self.before == b'\r' && !self.quoted => {}
+                b'\n' | b'\r' if !self.quoted => {
+                    self.blank += u64::from(!self.filled);
+                    self.filled = false;
+                }
+                _ => self.filled = true,
+            }
+            self.before = *byte;
+        }
     }
 }
 
