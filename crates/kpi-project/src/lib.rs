@@ -6,7 +6,6 @@
 // An error ends the command: its size is on no hot path.
 #![allow(clippy::result_large_err)]
 
-mod flags;
 mod inventory;
 mod load;
 mod packages;
@@ -21,9 +20,8 @@ mod variables;
 mod version;
 pub mod yaml;
 
-pub use flags::{WrittenFlag, WrittenFlags};
 pub use inventory::{FileKind, InventoryFile};
-pub use load::{Checked, Dependencies, LoadOptions};
+pub use load::{Dependencies, LoadOptions};
 pub use packages::{
     LOCK_FILE, PackageLock, PackageMetadata, PackageReader, PackageSource, PackageSpec, PackagesFile,
 };

@@ -75,6 +75,13 @@ impl Renderer {
                 return Ok(());
             }
             Value::Str(text) if has_jinja(text) && policy.renders(path) => text.clone(),
+            Value::Str(text) => {
+                // Templates lose a line end at their end, and so do texts that could be templates.
+                if let Some(shorter) = text.strip_suffix('\n').filter(|_| policy.renders(path)) {
+                    *text = shorter.into();
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         match self.evaluate(&text, file, line, column) {

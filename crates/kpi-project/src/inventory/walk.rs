@@ -51,9 +51,7 @@ pub(crate) fn take(root: &Path, shown_root: &str, config: &ProjectConfig) -> Inv
                 .iter()
                 .filter(|name| {
                     let relative = join(&folder.search_path, name);
-                    !ignored.iter().any(|spec| {
-                        spec.matched_path_or_any_parents(relative.trim_start_matches("./"), false).is_ignore()
-                    })
+                    !ignored.iter().any(|spec| is_ignored(spec, relative.trim_start_matches("./")))
                 })
                 .flat_map(|name| {
                     folder.classify(name, config.native).into_iter().map(move |kind| (name, kind))
@@ -258,28 +256,41 @@ fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>, erro
     }
 }
 
-/// `.dbtignore` and `.kpiignore`, each with the syntax of `.gitignore`.
-fn read_ignore_files(root: &Path, shown_root: &str) -> Result<Vec<Gitignore>, Diagnostic> {
+/// `.dbtignore` and `.kpiignore`, each with the syntax of `.gitignore`, line by line.
+fn read_ignore_files(root: &Path, shown_root: &str) -> Result<Vec<Vec<Gitignore>>, Diagnostic> {
     let mut specs = Vec::new();
     for name in [".dbtignore", ".kpiignore"] {
         let path = root.join(name);
         let Ok(bytes) = std::fs::read(&path) else { continue };
         let text = String::from_utf8_lossy(&bytes);
         let file = SourceFile::new(join(shown_root, name), &*text);
-        let mut builder = GitignoreBuilder::new("");
+        let mut lines = Vec::new();
         for (i, line) in (1u32..).zip(file.text.lines()) {
-            builder.add_line(None, line).map_err(|error| {
+            let failed = |error: ignore::Error| {
                 Diagnostic::error("K0110", "Runtime Error", format!("the pattern cannot be read: {error}"))
                     .with_span(Span::at(file.clone(), i, 1))
-            })?;
+            };
+            let mut builder = GitignoreBuilder::new("");
+            builder.add_line(None, line).map_err(failed)?;
+            let pattern = builder.build().map_err(failed)?;
+            if !pattern.is_empty() {
+                lines.push(pattern);
+            }
         }
-        let spec = builder.build().map_err(|error| {
-            Diagnostic::error("K0110", "Runtime Error", format!("the patterns cannot be used: {error}"))
-                .with_span(Span::whole(file.clone()))
-        })?;
-        specs.push(spec);
+        specs.push(lines);
     }
     Ok(specs)
+}
+
+/// Whether a file is ignored: the last line that matches it or a folder above it decides. git would look no further
+/// once a folder is ignored; here `*` and then `!macros/` leaves the macros, as with dbt.
+fn is_ignored(lines: &[Gitignore], path: &str) -> bool {
+    let folders = || path.match_indices('/').map(|(i, _)| (&path[..i], true));
+    let decides = |line: &Gitignore| {
+        let found = folders().chain([(path, false)]).map(|(path, is_folder)| line.matched(path, is_folder));
+        found.filter(|found| !found.is_none()).last().map(|found| found.is_ignore())
+    };
+    lines.iter().rev().find_map(decides).unwrap_or(false)
 }
 
 fn read(found: Found, shown_root: &str) -> Result<InventoryFile, Diagnostic> {

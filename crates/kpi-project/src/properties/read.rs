@@ -10,7 +10,7 @@ use crate::render::{Policy, Renderer, Section, has_jinja};
 use crate::settings::as_warning;
 use crate::shape::{Object, did_you_mean, shown};
 use crate::yaml::{self, Node, Value};
-use kpi_diagnostics::{Diagnostic, Severity, SourceFile};
+use kpi_diagnostics::{Diagnostic, SourceFile};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -57,15 +57,11 @@ pub(crate) fn read(
         Some(root)
     } else {
         let document = yaml::parse_document(source)?;
-        for mut duplicate in document.duplicates {
-            // What dbt lets pass must pass; a project made for kpi can do better.
-            if own && native {
-                duplicate.severity = Severity::Error;
-                duplicate.kind = KIND;
-                duplicate.event = None;
+        for duplicate in document.duplicates {
+            if own {
                 return Err(duplicate);
             }
-            warnings.push(duplicate);
+            warnings.push(as_warning(duplicate));
         }
         document.root
     };
@@ -130,11 +126,10 @@ pub(crate) fn read(
             _ => {
                 let diagnostic = Diagnostic::warning(
                     "K0502",
-                    "Warning",
+                    "Deprecation",
                     format!("'{name}' is not a section of property files: it is ignored"),
                 )
-                .with_span(key.span(source))
-                .with_event("Note", Json::Null);
+                .with_span(key.span(source));
                 warnings.push(match did_you_mean(&name, SECTIONS) {
                     Some(hint) => diagnostic.with_hint(hint),
                     None => diagnostic.with_hint("put anchors under `anchors:`, and remove what is not used"),
