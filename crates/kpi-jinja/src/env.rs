@@ -219,7 +219,7 @@ impl MacroTable {
     }
 
     /// Whether there is a package of that name.
-    pub(crate) fn is_package(&self, name: &str) -> bool {
+    pub fn is_package(&self, name: &str) -> bool {
         self.packages.contains_key(name) || self.is_internal(name)
     }
 

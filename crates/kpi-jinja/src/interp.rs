@@ -28,6 +28,8 @@ pub struct Interp {
     /// How the undefined values of the node's own code behave; the environment's, unless set.
     mode: UndefinedMode,
     pub(crate) autoescape: bool,
+    /// What `context.update()` has put over the names of the node.
+    pub(crate) assigned: Option<crate::Dict>,
     /// The value of the `return()` that is on its way.
     pub(crate) returned: Value,
     /// The text of a block that its filter is about to take.
@@ -55,6 +57,7 @@ impl Interp {
             called: IndexSet::default(),
             lenient: false,
             autoescape: false,
+            assigned: None,
             returned: Value::None,
             captured: Value::None,
             recursing: None,
@@ -115,14 +118,21 @@ impl Interp {
         let lenient = std::mem::replace(&mut self.lenient, lenient);
         let outer_pos = std::mem::take(&mut self.pos);
         let base = self.stack.len();
-        let mut out = Out { text: String::new(), pieces: native.then(Vec::new) };
+        let mut out = Out { pieces: native.then(Vec::new), ..Out::default() };
         let answer = self.guarded(|interp| {
             interp.enter(function, &[], base);
             if let Some(slot) = function.self_slot {
                 let blocks = interp.blocks_of(function, base);
                 interp.set(base, slot, blocks);
             }
-            interp.exec(function, base, &function.body, &mut out)
+            let flow = interp.exec(function, base, &function.body, &mut out)?;
+            match out.misfit.take() {
+                Some((error, place)) if flow != Flow::Return => {
+                    interp.pos = place;
+                    Err(error)
+                }
+                _ => Ok(flow),
+            }
         });
         self.stack.truncate(base);
         self.lenient = lenient;

@@ -202,7 +202,8 @@ impl Interp {
         self.bind(function, args, base)?;
         let mut out = Out::default();
         let flow = self.exec(function, base, &function.body, &mut out)?;
-        Ok((out.text, flow))
+        let text = if flow == Flow::Return { String::new() } else { out.into_text(&mut self.pos)? };
+        Ok((text, flow))
     }
 
     /// Sets up the slots of an activation.

@@ -216,11 +216,13 @@ impl Interp {
             Value::Object(object) if object.type_name() == "Markup" => {}
             _ if out.pieces.is_some() => {}
             other => {
-                return Err(Error::type_error(format!(
+                let error = Error::type_error(format!(
                     "sequence item: expected str instance, {} found. The macro of a call block must not return() \
                      anything but text",
                     other.type_name()
-                )));
+                ));
+                out.misfit.get_or_insert((error, self.pos));
+                return Ok(());
             }
         }
         self.write(value, true, out)
@@ -236,10 +238,10 @@ impl Interp {
         self.init_scope(&capture.init, base);
         let mut inner = Out::default();
         let flow = self.exec(function, base, &capture.body, &mut inner)?;
-        let mut value = Value::from(inner.text);
         if flow != Flow::Next {
             return Ok(Err(flow));
         }
+        let mut value = Value::from(inner.into_text(&mut self.pos)?);
         if let Some(filter) = &capture.filter {
             self.captured = value;
             value = self.eval(function, base, filter)?;

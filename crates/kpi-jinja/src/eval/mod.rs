@@ -7,7 +7,7 @@ mod loops;
 pub(crate) mod names;
 pub(crate) mod ops;
 
-use crate::Value;
+use crate::{Error, Result, Value};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -29,6 +29,22 @@ pub(crate) struct Out {
     pub(crate) text: String,
     /// The pieces as values, where a template is rendered to a value.
     pub(crate) pieces: Option<Vec<Piece>>,
+    /// What a call block gave that is no text, and where. It breaks the text when that is put together, which a
+    /// `return()` further down prevents.
+    pub(crate) misfit: Option<(Error, u32)>,
+}
+
+impl Out {
+    /// The text, unless something in it is none.
+    pub(crate) fn into_text(self, pos: &mut u32) -> Result<String> {
+        match self.misfit {
+            None => Ok(self.text),
+            Some((error, place)) => {
+                *pos = place;
+                Err(error)
+            }
+        }
+    }
 }
 
 /// A piece of a template that is rendered to a value.

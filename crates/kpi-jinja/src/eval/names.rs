@@ -7,6 +7,9 @@ impl Interp {
     /// What a name that the template does not assign means: a macro (the node's package, the root project), a package,
     /// an internal macro, the node's context, a global, a built-in of jinja2.
     pub fn lookup(&mut self, name: &str) -> Option<Value> {
+        if let Some(found) = self.assigned.as_ref().and_then(|assigned| assigned.get(name)) {
+            return Some(found);
+        }
         if let Some(found) = self.macros.get(name) {
             return Some(Value::Object(found.clone()));
         }
@@ -136,9 +139,52 @@ impl Names {
         if self.with_macros { interp.lookup(name) } else { interp.lookup_without_macros(name) }
     }
 
+    /// Puts values over the names of the context, for the rest of the render.
+    fn assign(interp: &mut Interp, entries: impl IntoIterator<Item = (Value, Value)>) -> Result<()> {
+        let assigned = interp.assigned.get_or_insert_with(crate::Dict::new);
+        entries.into_iter().try_for_each(|(name, value)| assigned.set(name, value))
+    }
+
+    /// `context.update(...)`, `setdefault`, `pop`: the names of a node are a dict that templates may change.
+    fn change(&self, interp: &mut Interp, name: &str, args: Args) -> Result<Option<Value>> {
+        match name {
+            "update" => {
+                let given = crate::Dict::new();
+                python::methods::update_dict(interp, &given, args, "update")?;
+                let entries = given.snapshot().into_iter().map(|(key, value)| (key.value().clone(), value));
+                let entries: Vec<_> = entries.collect();
+                Self::assign(interp, entries)?;
+                Ok(Some(Value::None))
+            }
+            "setdefault" => {
+                let [key, default] = args.bind(name, ["key", "default?"])?;
+                let key = key.unwrap_or_default();
+                if let Some(found) = key.as_str().and_then(|name| self.get(interp, name)) {
+                    return Ok(Some(found));
+                }
+                let default = default.unwrap_or_default();
+                Self::assign(interp, [(key, default.clone())])?;
+                Ok(Some(default))
+            }
+            "pop" => {
+                let [key, default] = args.bind(name, ["key", "default?"])?;
+                let key = key.unwrap_or_default();
+                let assigned = interp.assigned.as_ref();
+                let found = assigned.and_then(|assigned| assigned.remove(key.as_str().unwrap_or_default()));
+                match found.or(default) {
+                    Some(value) => Ok(Some(value)),
+                    None => Err(Error::new(crate::ErrorKind::Key, key.repr())),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn names(&self) -> Vec<Value> {
         let mut names: Vec<Arc<str>> = self.context.names();
         names.extend(self.env.globals.keys().cloned());
+        names.extend(python::globals::names().map(Arc::from));
+        names.extend(["context", "return"].map(Arc::from));
         if self.with_macros {
             names.extend(self.env.macros.visible(self.context.package()).keys().cloned());
             names.extend(self.env.macros.namespaces());
@@ -180,6 +226,7 @@ impl Object for Names {
                 });
                 Ok(Some(Value::list(pairs)))
             }
+            _ if self.with_macros => self.change(interp, name, args),
             _ => Ok(None),
         }
     }
