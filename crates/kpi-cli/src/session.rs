@@ -1,15 +1,16 @@
 //! One call of kpi: its flags, its messages, its identity, and the way from a folder to a manifest.
 
 use crate::flags::Flags;
+use crate::invocation_args::{self, Place};
 use crate::messages::Messages;
 use crate::previous::Previous;
 use crate::{interrupt, warnings};
 use kpi_adapter::Adapter;
-use kpi_artifacts::{EarlierResult, Invocation};
+use kpi_artifacts::Invocation;
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
-use kpi_project::{Dependencies, LoadOptions, Project, TargetSettings};
+use kpi_project::{Dependencies, LoadOptions, Project};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,14 +58,6 @@ pub struct Session {
     pub invocation: Invocation,
     /// The folder that kpi was called in.
     pub working_dir: PathBuf,
-    /// What of an earlier run is to be tried once more, instead of what is selected.
-    pub retry: Option<Retry>,
-}
-
-/// What did not end well in an earlier run.
-pub struct Retry {
-    /// The nodes, with what came of them.
-    pub nodes: Vec<EarlierResult>,
 }
 
 /// A project that was read and understood.
@@ -160,21 +153,34 @@ impl Session {
 
     /// Opens the log in the folder that the flags or the project name.
     pub fn open_log(&self, root: &Path, configured: Option<&str>) {
-        let folder = match (self.flags.text("log_path"), configured) {
-            (Some(path), _) => self.working_dir.join(path),
-            (None, Some(path)) if !path.is_empty() => root.join(path),
-            (None, _) => root.join("logs"),
-        };
+        let folder = self.log_folder(root, configured);
         let limit = self.flags.number("log_file_max_bytes").and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         self.messages.open_log(folder.join(if is_native(root) { "kpi.log" } else { "dbt.log" }), limit);
     }
 
-    /// Opens a target.
+    /// The folder of the log file.
+    fn log_folder(&self, root: &Path, configured: Option<&str>) -> PathBuf {
+        match (self.flags.text("log_path"), configured) {
+            (Some(path), _) => self.working_dir.join(path),
+            (None, Some(path)) if !path.is_empty() => root.join(path),
+            (None, _) => root.join("logs"),
+        }
+    }
+
+    /// The call as a dict: `args` of run results, `invocation_args_dict` of templates.
+    pub fn invocation_args(&self, project: &Project) -> serde_json::Map<String, serde_json::Value> {
+        let configured = project.packages.first().map(|p| p.config.log_path.as_str());
+        let log_folder = self.log_folder(&project.root, configured);
+        let place = Place { root: &project.root, log_folder: &log_folder, vars: &project.cli_vars };
+        invocation_args::of(&self.flags, &place)
+    }
+
+    /// Opens the target of a project.
     ///
     /// # Errors
     /// Settings that the target does not understand.
-    pub fn adapter(&self, target: &TargetSettings) -> Result<Arc<dyn Adapter>, Failure> {
-        let adapter = crate::target::open(target)?;
+    pub fn adapter(&self, project: &Project) -> Result<Arc<dyn Adapter>, Failure> {
+        let adapter = crate::target::open(project)?;
         interrupt::cancel_on_interrupt(&adapter);
         let version = crate::target::version(&*adapter);
         self.messages.say_with(
@@ -193,10 +199,11 @@ impl Session {
     pub fn load(&self, inline: Option<&str>) -> Result<Loaded, Failure> {
         let project = Arc::new(self.load_project(true)?);
         let earlier = Previous::begin(self, &project.root, self.target_path(&project));
-        let adapter = self.adapter(&project.target)?;
+        let adapter = self.adapter(&project)?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
         let options = SharedOptions {
             flags: self.flags.to_map(),
+            invocation_args: self.invocation_args(&project),
             invocation_id: self.invocation.id.as_str().into(),
             started_at: self.invocation.started_at,
             sink,

@@ -30,8 +30,6 @@ pub enum Task {
     Seed,
     /// Snapshots only.
     Snapshot,
-    /// Relations that show what another environment has.
-    Clone,
     /// Render to SQL, run nothing.
     Compile,
     /// Render and fetch the first rows.
@@ -125,10 +123,11 @@ pub struct Engine {
     /// SQL of this run by node.
     pub(crate) compiled: Mutex<FxHashMap<NodeId, Arc<Compiled>>>,
     pub(crate) build_paths: Mutex<FxHashMap<NodeId, Arc<str>>>,
+    /// Places of hooks that ran.
+    pub(crate) hook_places: Mutex<FxHashMap<NodeId, usize>>,
     pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
     pub(crate) selected: Mutex<IndexSet<Arc<str>>>,
-    pub(crate) expectations: crate::expectations::Expectations,
     pub(crate) graph: OnceLock<Value>,
     /// The project's query comment as a macro.
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
@@ -158,10 +157,10 @@ impl Engine {
             cache: Arc::new(RelationCache::new()),
             compiled: Mutex::default(),
             build_paths: Mutex::default(),
+            hook_places: Mutex::default(),
             rows: Mutex::default(),
             folders: Mutex::default(),
             selected: Mutex::default(),
-            expectations: crate::expectations::Expectations::default(),
             graph: OnceLock::new(),
             comment_macro: OnceLock::new(),
         })
@@ -209,10 +208,7 @@ impl Engine {
 
     /// A session that is opened when first used.
     pub(crate) fn connection(&self, name: &str) -> Arc<NodeConnection> {
-        let log = Arc::new(crate::statements::StatementLog {
-            sink: self.sink.clone(),
-            target: self.adapter.type_name(),
-        });
+        let log = Arc::new(crate::statements::StatementLog { sink: self.sink.clone() });
         Arc::new(NodeConnection::new(self.adapter.clone(), name, Some(log), !self.facts.disable_transactions))
     }
 
@@ -243,6 +239,7 @@ impl Engine {
     pub fn into_manifest(self: Arc<Self>) -> Arc<Manifest> {
         let compiled = std::mem::take(&mut *self.compiled.lock());
         let build_paths = std::mem::take(&mut *self.build_paths.lock());
+        let hook_places = std::mem::take(&mut *self.hook_places.lock());
         let mut manifest = match Arc::try_unwrap(self) {
             Ok(engine) => engine.manifest,
             Err(shared) => shared.manifest.clone(),
@@ -253,6 +250,11 @@ impl Engine {
                     node.compiled_code = Some(done.code.clone());
                     node.compiled_path = done.path.clone();
                     node.extra_ctes = done.ctes.clone();
+                }
+            }
+            for (id, place) in hook_places {
+                if let Some(node) = manifest.nodes.get_mut(id.0 as usize) {
+                    node.hook_index = Some(place);
                 }
             }
             for (id, path) in build_paths {

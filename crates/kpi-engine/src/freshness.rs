@@ -2,10 +2,10 @@
 
 use crate::engine::{Engine, Task};
 use crate::failures::heading;
-use crate::node_info::{Life, node_info};
 use crate::plan::Plan;
 use crate::record::Record;
-use crate::report::fancy;
+use crate::report::{Life, fancy, node_info};
+use crate::result_value::result_record;
 use crate::run::thread_name;
 use crate::scheduler::{self, JobGraph, Start};
 use crate::scope::NodeScope;
@@ -15,7 +15,7 @@ use kpi_artifacts::{Freshness, FreshnessResult, NodeResult, NodeStatus, Timing};
 use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile};
 use kpi_jinja::python::modules::datetime::{DateTime as Moment, Zone, datetime_value};
 use kpi_jinja::{Args, Error, ErrorKind, Result, Template, Value};
-use kpi_manifest::node_json::source_entry;
+use kpi_manifest::node_json::graph_source;
 use kpi_manifest::{Node, ResourceType, SourceTable};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json, json};
@@ -124,7 +124,8 @@ impl Engine {
             self.warn_of_hooks();
         }
         let mut summary = FreshnessSummary::default();
-        let started = !hooks || self.run_hooks("on-run-start", &master, &mut summary.results, Vec::new())?;
+        let started =
+            !hooks || self.run_hooks("on-run-start", &master, &mut summary.results, |_| Vec::new())?;
         let asking = Asking {
             engine: self,
             sources: &sources,
@@ -155,7 +156,7 @@ impl Engine {
                 ("schemas".into(), Value::list([])),
                 ("database_schemas".into(), Value::list([])),
             ];
-            self.run_hooks("on-run-end", &master, &mut summary.results, names)?;
+            self.run_hooks("on-run-end", &master, &mut summary.results, |_| names)?;
         }
         master.close();
         summary.elapsed = clock.elapsed().as_secs_f64();
@@ -293,10 +294,7 @@ impl Engine {
 
 /// A source as an object with fields.
 fn record(source: &SourceTable) -> Value {
-    Value::object(Record {
-        kind: "SourceDefinition",
-        fields: Value::from_json(&Json::Object(source_entry(source))),
-    })
+    Record::new("SourceDefinition", graph_source(source)).into_value()
 }
 
 /// A diagnostic as a template's error.
@@ -436,7 +434,7 @@ impl Asking<'_> {
         life.status = result.status.as_str();
         life.finished = Some(ended);
         self.line(source, &node, &life, result.status, place, seconds);
-        reporter.finished(&node, &life, &result);
+        reporter.finished(&node, &life, &serde_json::to_value(&result).unwrap_or_default());
         let stop = result.status.is_failure() && self.engine.options.fail_fast;
         let mut done = self.done.lock();
         done.records.push(hook_record(source, &result, times));
@@ -499,29 +497,22 @@ fn hook_record(
     result: &NodeResult,
     times: Option<(DateTime<Utc>, DateTime<Utc>, f64)>,
 ) -> Value {
-    let timing: Vec<Value> = result
-        .timing
-        .iter()
-        .map(|timing| Value::from_json(&serde_json::to_value(timing).unwrap_or_default()))
-        .collect();
-    let mut entries = vec![
-        ("status", Value::from(result.status.as_str())),
-        ("timing", Value::list(timing)),
-        ("thread_id", Value::from(result.thread_id.as_str())),
-        ("execution_time", Value::Float(result.execution_time)),
-        ("adapter_response", Value::from_json(&Json::Object(result.adapter_response.clone()))),
-        ("message", result.message.as_deref().map_or(Value::None, Value::from)),
-        ("failures", Value::None),
-        ("node", record(source)),
-    ];
-    let mut kind = "PartialSourceFreshnessResult";
-    if let Some((newest, asked, age)) = times {
-        kind = "SourceFreshnessResult";
-        entries.push(("max_loaded_at", datetime_value(newest.naive_utc(), Some(Zone::Utc))));
-        entries.push(("snapshotted_at", datetime_value(asked.naive_utc(), Some(Zone::Utc))));
-        entries.push(("age", Value::Float(age)));
+    let mut record = result_record(record(source), result);
+    for of_runs in ["agate_table", "batch_results"] {
+        record.remove(of_runs);
     }
-    Value::object(Record { kind, fields: Value::dict(entries) })
+    record.kind = "PartialSourceFreshnessResult";
+    if let Some((newest, asked, age)) = times {
+        record.kind = "SourceFreshnessResult";
+        for (name, moment) in [("max_loaded_at", newest), ("snapshotted_at", asked)] {
+            let text = moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            record.plain.insert(name.to_owned(), text.into());
+            record.set(name, datetime_value(moment.naive_utc(), Some(Zone::Utc)));
+        }
+        record.plain.insert("age".to_owned(), json!(age));
+        record.set("age", Value::Float(age));
+    }
+    record.into_value()
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! `graph`, results in hooks, and the table of a seed: what templates see of the whole project.
 
 use crate::engine::Engine;
-use crate::record::Record;
 use kpi_adapter::SeedTable;
-use kpi_artifacts::NodeResult;
 use kpi_jinja::{Error, ErrorKind, Result, Value};
-use kpi_manifest::node_json::{exposure_entry, group_entry, node_entry, node_json, source_entry};
-use kpi_manifest::{Manifest, Node};
+use kpi_manifest::node_json::{exposure_entry, graph_node, graph_source, group_entry};
+use kpi_manifest::{Manifest, Node, ResourceType};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -15,22 +13,26 @@ fn graph(manifest: &Manifest) -> Json {
     let section = |entries: &mut dyn Iterator<Item = (&Arc<str>, Map<String, Json>)>| {
         Json::Object(entries.map(|(id, map)| (id.to_string(), Json::Object(map))).collect())
     };
+    let other = |name: &str| {
+        let entries = manifest.other.get(name);
+        let entries = entries.map(|s| s.iter().map(|(id, entry)| (id.to_string(), entry.clone())).collect());
+        Json::Object(entries.unwrap_or_default())
+    };
+    let is_function = |node: &&kpi_manifest::Node| node.resource_type == ResourceType::Function;
+    let functions = manifest.nodes.iter().filter(is_function).map(|n| (&n.unique_id, graph_node(n)));
+    let nodes = manifest.nodes.iter().filter(|n| !is_function(n)).map(|n| (&n.unique_id, graph_node(n)));
+    let exposures = manifest.exposures.iter().map(|(id, e)| (id, exposure_entry(e)));
+    let groups = manifest.groups.iter().map(|(id, g)| (id, group_entry(g)));
+    let sources = manifest.sources.iter().map(|(id, s)| (id, graph_source(s)));
     let mut graph = Map::new();
-    let nodes = &mut manifest.nodes.iter().map(|n| (&n.unique_id, node_entry(n)));
-    graph.insert("nodes".into(), section(nodes));
-    graph
-        .insert("sources".into(), section(&mut manifest.sources.iter().map(|(id, s)| (id, source_entry(s)))));
-    graph.insert(
-        "exposures".into(),
-        section(&mut manifest.exposures.iter().map(|(id, e)| (id, exposure_entry(e)))),
-    );
-    graph.insert("groups".into(), section(&mut manifest.groups.iter().map(|(id, g)| (id, group_entry(g)))));
-    for name in ["metrics", "semantic_models", "saved_queries", "unit_tests"] {
-        let entries = manifest.other.get(name).map(|section| {
-            section.iter().map(|(id, entry)| (id.to_string(), entry.clone())).collect::<Map<String, Json>>()
-        });
-        graph.insert(name.into(), Json::Object(entries.unwrap_or_default()));
-    }
+    graph.insert("exposures".into(), section(&mut { exposures }));
+    graph.insert("functions".into(), section(&mut { functions }));
+    graph.insert("groups".into(), section(&mut { groups }));
+    graph.insert("metrics".into(), other("metrics"));
+    graph.insert("nodes".into(), section(&mut { nodes }));
+    graph.insert("sources".into(), section(&mut { sources }));
+    graph.insert("semantic_models".into(), other("semantic_models"));
+    graph.insert("saved_queries".into(), other("saved_queries"));
     Json::Object(graph)
 }
 
@@ -38,21 +40,6 @@ impl Engine {
     /// `graph`, made once.
     pub(crate) fn graph_value(&self) -> Value {
         self.graph.get_or_init(|| Value::from_json(&graph(&self.manifest))).clone()
-    }
-
-    /// A result as `on-run-end` hooks see it.
-    pub(crate) fn result_value(&self, node: &Node, result: &NodeResult) -> Value {
-        let mut fields = serde_json::to_value(result).unwrap_or_default();
-        if let Some(fields) = fields.as_object_mut() {
-            fields.remove("unique_id");
-        }
-        let fields = Value::from_json(&fields);
-        let node =
-            Value::object(Record { kind: "Node", fields: Value::from_json(&Json::Object(node_json(node))) });
-        if let Some(dict) = fields.as_dict() {
-            dict.insert("node", node);
-        }
-        Value::object(Record { kind: "RunResult", fields })
     }
 
     /// The table of a seed, as `load_agate_table()` gives it.

@@ -1,13 +1,13 @@
 //! `on-run-start` and `on-run-end`.
 
 use crate::engine::Engine;
-use crate::node_info::{Life, node_info};
+use crate::result_value::result_record;
 use crate::scope::NodeScope;
 use crate::unit_tests::UnitTest;
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
-use kpi_diagnostics::{Diagnostic, Running};
+use kpi_diagnostics::Diagnostic;
 use kpi_jinja::Value;
 use kpi_manifest::{Node, NodeId, ResourceType};
 use std::sync::Arc;
@@ -43,12 +43,13 @@ impl Engine {
         kind: &'static str,
         master: &Arc<NodeConnection>,
         results: &mut Vec<NodeResult>,
-        extra: Vec<(Arc<str>, Value)>,
+        names: impl FnOnce(&[NodeResult]) -> Vec<(Arc<str>, Value)>,
     ) -> Result<bool, Diagnostic> {
         let hooks = self.hooks_of(kind);
         if hooks.is_empty() {
             return Ok(true);
         }
+        let extra = names(results);
         let reporter = self.reporter();
         if kind == "on-run-end" {
             reporter.blank();
@@ -59,8 +60,7 @@ impl Engine {
             let name = format!("{}.{kind}.{i}", node.package_name);
             let place = (i + 1, hooks.len());
             if !passed {
-                let life = Life { status: "skipped", ..Life::default() };
-                reporter.hook_ended(node, &name, place, &life, 0.0);
+                reporter.hook_ended(node, &name, place, "skipped", 0.0);
                 results.push(result(
                     node,
                     NodeStatus::Skipped,
@@ -74,14 +74,15 @@ impl Engine {
             master.assign(node.unique_id.clone(), self.query_comment(Some(*id), master)?);
             let mut scope = NodeScope::new(self, Some(*id), node.package_name.clone(), master.clone());
             scope.extra = extra.clone();
+            // A hook that runs knows its place among those that do, from one on.
+            scope.own = Some(Arc::new(Node { hook_index: Some(i + 1), ..node.clone() }));
+            self.hook_places.lock().insert(*id, i + 1);
             let scope = Arc::new(scope);
             let clock = Instant::now();
             let started = Utc::now();
-            let mut life = Life { status: "started", started: Some(started), finished: None };
-            let _running = Running::node(node_info(node, &life));
             let compiled = self.compile(&scope, 0).map_err(|e| self.diagnostic(node, &e))?;
             let between = Utc::now();
-            reporter.hook_started(node, &name, place, &life);
+            reporter.hook_started(node, &name, place);
             let sql = compiled.code.trim();
             let outcome = if sql.is_empty() {
                 Ok(())
@@ -103,9 +104,7 @@ impl Engine {
                     completed_at: Some(b),
                 })
                 .to_vec();
-            life.status = status.as_str();
-            life.finished = Some(Utc::now());
-            reporter.hook_ended(node, &name, place, &life, seconds);
+            reporter.hook_ended(node, &name, place, status.as_str(), seconds);
             results.push(result(
                 node,
                 status,
@@ -145,7 +144,12 @@ impl Engine {
                     schemas.push(Value::from(node.schema.clone()));
                 }
             }
-            values.push(self.result_value(node, result));
+            let id = self.manifest.node_ids.get(&*result.unique_id).copied();
+            let node = match unit_test {
+                Some(_) => self.unit_test_value(&result.unique_id),
+                None => self.node_value(node, id),
+            };
+            values.push(result_record(node, result).into_value());
         }
         vec![
             ("results".into(), Value::list(values)),

@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Task};
 use crate::node_run::Outcome;
+use crate::scope::NodeScope;
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
@@ -44,7 +45,12 @@ impl Engine {
         };
         let connection = self.connection("macro");
         connection.assign(format!("macro_{name}"), self.query_comment(None, &connection)?);
-        let scope = self.bare_scope(&connection);
+        // A macro that is named with its package sees the names of that package.
+        let package = match name.split_once('.') {
+            Some((package, _)) => package.into(),
+            None => self.manifest.root_package.clone(),
+        };
+        let scope = Arc::new(NodeScope::new(self, None, package, connection.clone()));
         let keyword = arguments.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from_json(v))).collect();
         let clock = Instant::now();
         let started = Utc::now();
@@ -58,7 +64,7 @@ impl Engine {
             Ok(()) => (NodeStatus::Success, None),
             Err(error) => (NodeStatus::Error, Some(error.render())),
         };
-        let mut result = NodeResult::new(definition.unique_id.to_string(), status);
+        let mut result = NodeResult::new(&*definition.unique_id, status);
         result.timing =
             vec![Timing { name: name.to_owned(), started_at: Some(started), completed_at: Some(Utc::now()) }];
         result.execution_time = clock.elapsed().as_secs_f64();

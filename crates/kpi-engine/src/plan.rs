@@ -61,7 +61,7 @@ impl Plan {
                     name: name.into(),
                     resource_type: ResourceType::SavedQuery,
                 });
-                needs.push(Vec::new());
+                needs.push(nodes_behind(manifest, query));
             }
         }
         let unit_tests: Vec<UnitTest> = match unit_tests {
@@ -95,7 +95,12 @@ impl Plan {
             let mut of_model: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
             for (i, test) in unit_tests.iter().enumerate() {
                 let (job, NodeId(model)) = ((n + no_ops.len() + i) as u32, test.tested);
-                of_model.entry(model).or_default().push(job);
+                let of_this_model = of_model.entry(model).or_default();
+                // In a build the tests of a model go one after the other, and what comes after a failure is skipped.
+                if let Some(before) = of_this_model.last().filter(|_| tests_between) {
+                    graph.add_edge(*before, job);
+                }
+                of_this_model.push(job);
                 // The relations of the model's inputs tell the types of the rows that stand for them.
                 let parents = manifest.node_at(test.tested).map(|model| &*model.depends_on_nodes);
                 for NodeId(parent) in parents.into_iter().flatten().filter_map(|p| manifest.node_ids.get(p)) {
@@ -117,6 +122,28 @@ impl Plan {
         let first = self.selected.len() - self.unit_tests.len();
         self.unit_tests.get((job as usize).checked_sub(first)?)
     }
+}
+
+/// The nodes that an entry of the semantic layer needs, through metrics and semantic models.
+fn nodes_behind(manifest: &Manifest, entry: &serde_json::Value) -> Vec<Arc<str>> {
+    let parents = |entry: &serde_json::Value| -> Vec<Arc<str>> {
+        let listed = entry.pointer("/depends_on/nodes").and_then(|nodes| nodes.as_array());
+        listed.into_iter().flatten().filter_map(|id| id.as_str()).map(Arc::from).collect()
+    };
+    let mut found = Vec::new();
+    let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
+    let mut open = parents(entry);
+    while let Some(id) = open.pop() {
+        if !seen.insert(id.clone()) {
+            continue;
+        }
+        let section = ["metrics", "semantic_models", "saved_queries"].iter();
+        match section.filter_map(|name| manifest.other.get(*name)?.get(&id)).next() {
+            Some(entry) => open.extend(parents(entry)),
+            None => found.push(id),
+        }
+    }
+    found
 }
 
 /// Bits by position.

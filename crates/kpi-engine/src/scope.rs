@@ -119,6 +119,15 @@ impl NodeScope {
         self.clone()
     }
 
+    fn resolver(
+        self: &Arc<Self>,
+        kind: &'static str,
+        call: impl Fn(&mut Interp, Args) -> Result<Value> + Send + Sync + 'static,
+    ) -> Value {
+        let scope = self.this_arc();
+        context::resolver(kind, self.engine.shared.clone(), move || scope.model_value(), call)
+    }
+
     /// `ref(...)`
     fn resolve_ref(&self, args: Args) -> Result<Value> {
         let call = context::parse_ref_args(args)?;
@@ -167,11 +176,24 @@ impl NodeScope {
             map.insert("compiled_code".into(), (&**code).into());
             map.insert("compiled_sql".into(), (&**code).into());
             map.insert("extra_ctes_injected".into(), true.into());
+            map.insert("extra_ctes".into(), serde_json::Value::Array(Vec::new()));
+            self.compiled_place(&mut map);
         }
         if let Some(deferred) = &node.deferred {
             map.insert("defer_relation".into(), deferred.entry());
         }
         Value::from_json(&serde_json::Value::Object(map))
+    }
+
+    /// Where the compiled SQL lies, and which ephemeral parents it has in front.
+    fn compiled_place(&self, map: &mut serde_json::Map<String, serde_json::Value>) {
+        let compiled = self.engine.compiled.lock();
+        let Some(done) = self.node.and_then(|id| compiled.get(&id)) else { return };
+        if let Some(path) = &done.path {
+            map.insert("compiled_path".into(), (&**path).into());
+        }
+        let ctes = done.ctes.iter().map(|(id, sql)| serde_json::json!({"id": &**id, "sql": &**sql}));
+        map.insert("extra_ctes".into(), ctes.collect());
     }
 
     /// `config`
@@ -216,8 +238,11 @@ impl NodeScope {
         let scope = self.this_arc();
         Some(match name {
             "execute" => Value::Bool(true),
-            "ref" => self.cached(name, || function("ref", move |_, args| scope.resolve_ref(args))),
-            "source" => self.cached(name, || function("source", move |_, args| scope.resolve_source(args))),
+            "ref" => self
+                .cached(name, || self.resolver("RuntimeRefResolver", move |_, args| scope.resolve_ref(args))),
+            "source" => self.cached(name, || {
+                self.resolver("RuntimeSourceResolver", move |_, args| scope.resolve_source(args))
+            }),
             "metric" => self.cached(name, || {
                 function("metric", |_, args| {
                     let name = args.positional.last().cloned().unwrap_or(Value::None);

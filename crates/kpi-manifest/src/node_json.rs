@@ -7,7 +7,7 @@ mod fields;
 mod nodes;
 mod resources;
 
-use crate::{ColumnInfo, Doc, Exposure, Group, ManifestMacro, Node, RefCall, SourceTable};
+use crate::{ColumnInfo, Doc, Exposure, Group, ManifestMacro, Node, RefCall, ResourceType, SourceTable};
 use fields::Columns;
 use indexmap::IndexMap;
 pub(crate) use nodes::moment as deprecation_moment;
@@ -44,7 +44,10 @@ fn map_of(item: impl Serialize) -> Map<String, Json> {
 
 /// A node as `model` in a template: fields without a value are left out, as dbt does.
 pub fn node_json(node: &Node) -> Map<String, Json> {
-    map_of(Entry::without_nulls(node))
+    let mut map = map_of(Entry::without_nulls(node));
+    map.insert("config_call_dict".to_owned(), Json::Object((*node.config_call_dict).clone()));
+    map.insert("unrendered_config_call_dict".to_owned(), Json::Object(Map::new()));
+    map
 }
 
 /// A source as `model` in a template: fields without a value are left out.
@@ -65,6 +68,31 @@ pub fn group_json(group: &Group) -> Map<String, Json> {
 /// A node as an entry of `manifest.json` and of `graph.nodes`.
 pub fn node_entry(node: &Node) -> Map<String, Json> {
     map_of(Entry::new(node))
+}
+
+/// A node as an entry of `graph.nodes`, and as `node` of a result: with what the manifest does not tell.
+pub fn graph_node(node: &Node) -> Map<String, Json> {
+    let mut map = node_entry(node);
+    map.insert("config_call_dict".to_owned(), Json::Object((*node.config_call_dict).clone()));
+    map.insert("unrendered_config_call_dict".to_owned(), Json::Object(Map::new()));
+    match node.resource_type {
+        ResourceType::Model => {
+            map.insert("batch".to_owned(), Json::Null);
+            map.insert("defer_relation".to_owned(), Json::Null);
+        }
+        ResourceType::Seed | ResourceType::Snapshot => {
+            map.insert("defer_relation".to_owned(), Json::Null);
+        }
+        _ => {}
+    }
+    map
+}
+
+/// A source as an entry of `graph.sources`.
+pub fn graph_source(source: &SourceTable) -> Map<String, Json> {
+    let mut map = source_entry(source);
+    map.insert("_event_status".to_owned(), Json::Object(Map::new()));
+    map
 }
 
 /// A source as an entry of `manifest.json` and of `graph.sources`.

@@ -8,8 +8,7 @@ use kpi_project::Project;
 use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
 
-/// What could not be written, with a hint.
-pub fn failed(error: Diagnostic) -> Failure {
+fn failed(error: Diagnostic) -> Failure {
     match error.hint {
         Some(_) => error.into(),
         None => error
@@ -111,7 +110,7 @@ pub fn run_results(
         metadata: session.invocation.metadata(RunResults::SCHEMA),
         results: results.to_vec(),
         elapsed_time: elapsed,
-        args: session.flags.to_map(),
+        args: session.invocation_args(project),
     };
     write_json(&path, &results).map_err(failed)?;
     written(session, "RunExecutionResult", &path);

@@ -9,6 +9,7 @@ mod flags;
 mod functions;
 mod names;
 pub(crate) mod parsing;
+mod runtime_config;
 mod test_call;
 mod vars;
 
@@ -16,6 +17,7 @@ pub use arguments::{parse_ref_args, parse_source_args};
 pub(crate) use functions::md5_hex;
 pub use functions::render_text;
 pub use names::NameContext;
+pub use runtime_config::resolver;
 pub use test_call::{TestCall, generic_test_call};
 pub(crate) use test_call::{looks_like_call, render_kwargs};
 pub(crate) use vars::has_jinja;
@@ -29,7 +31,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What all templates of an invocation share.
 pub struct Shared {
@@ -41,6 +43,8 @@ pub struct Shared {
     pub facts: Arc<AdapterFacts>,
     /// Every flag by its lower-case name.
     pub flags: Map<String, Json>,
+    /// `invocation_args_dict`
+    invocation_args: Json,
     /// Of this invocation.
     pub invocation_id: Arc<str>,
     /// When it started.
@@ -55,6 +59,8 @@ pub struct Shared {
     constants: FxHashMap<&'static str, Value>,
     /// Merged variables by package.
     vars: FxHashMap<Arc<str>, Arc<Map<String, Json>>>,
+    /// The settings as an object, made when a template first asks.
+    runtime_config: OnceLock<Value>,
 }
 
 /// The record of environment variables that templates read.
@@ -64,6 +70,8 @@ pub type EnvRecord = Arc<Mutex<BTreeMap<String, String>>>;
 pub struct SharedOptions {
     /// Every flag by its lower-case name.
     pub flags: Map<String, Json>,
+    /// `invocation_args_dict`: what the call said, and what follows from it.
+    pub invocation_args: Map<String, Json>,
     /// Of this invocation.
     pub invocation_id: Arc<str>,
     /// When it started.
@@ -103,12 +111,12 @@ impl Shared {
         constants
             .insert("print", functions::print(options.sink.clone(), flag(&options.flags, "print", true)));
         constants.insert("adapter_macro", functions::adapter_macro());
-        constants.insert("modules", functions::modules(options.sink.clone()));
         Arc::new(Self {
             project,
             adapter,
             facts,
             flags: options.flags,
+            invocation_args: Json::Object(options.invocation_args),
             invocation_id: options.invocation_id,
             started_at: options.started_at,
             sink: options.sink,
@@ -116,7 +124,13 @@ impl Shared {
             target,
             constants,
             vars,
+            runtime_config: OnceLock::new(),
         })
+    }
+
+    /// The project's settings: `ref.config`.
+    pub fn runtime_config(&self) -> Value {
+        self.runtime_config.get_or_init(|| runtime_config::value(self)).clone()
     }
 
     /// A flag that is on or off.
@@ -176,8 +190,8 @@ pub fn lookup(shared: &Arc<Shared>, package: &str, node: Option<&Node>, name: &s
         "project_name" => Value::from(shared.root_package()),
         "schema" => Value::from(shared.facts.schema.clone()),
         "database" => Value::from(shared.facts.database.clone()),
-        "thread_id" => Value::from(kpi_diagnostics::thread_label()),
-        "invocation_args_dict" => Value::from_json(&Json::Object(shared.flags.clone())),
+        "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+        "invocation_args_dict" => Value::from_json(&shared.invocation_args),
         "dbt_metadata_envs" => environment::metadata(),
         _ => return kpi_jinja::python::globals::get(name),
     })

@@ -99,15 +99,25 @@ impl ParseScope {
             .with_quote(self.parsing.shared.facts.quoting)
     }
 
+    fn resolver(
+        self: &Arc<Self>,
+        kind: &'static str,
+        call: impl Fn(&mut Interp, Args) -> Result<Value> + Send + Sync + 'static,
+    ) -> Value {
+        let node = self.node.clone();
+        let model = move || Value::from_json(&Json::Object(node_json::node_json(&node)));
+        super::resolver(kind, self.parsing.shared.clone(), model, call)
+    }
+
     fn own_value(self: &Arc<Self>, name: &str) -> Option<Value> {
         let scope = self.clone();
         Some(match name {
-            "ref" => function("ref", move |_, args| {
+            "ref" => self.resolver("ParseRefResolver", move |_, args| {
                 let call = arguments::parse_ref_args(args)?;
                 scope.captured.lock().refs.push(call);
                 Ok(scope.relation().into_value())
             }),
-            "source" => function("source", move |_, args| {
+            "source" => self.resolver("ParseSourceResolver", move |_, args| {
                 let pair = arguments::parse_source_args(args)?;
                 scope.captured.lock().sources.push(pair);
                 Ok(scope.relation().into_value())

@@ -54,6 +54,10 @@ impl Serialize for ConfigEntry<'_> {
             let Some(value) = self.config.value(key) else { continue };
             match (&*value, key.as_str()) {
                 (Json::Object(map), "docs") if !self.nulls => fields.put(key, &WithoutNulls(map))?,
+                (Json::Array(hooks), "pre-hook" | "post-hook") if !self.nulls => {
+                    let hooks: Vec<_> = hooks.iter().map(Hook).collect();
+                    fields.put(key, &hooks)?;
+                }
                 (value, _) => fields.json(key, Some(value))?,
             }
         }
@@ -61,6 +65,18 @@ impl Serialize for ConfigEntry<'_> {
             fields.put(key, value)?;
         }
         fields.end()
+    }
+}
+
+/// A hook without the index that it may not have.
+struct Hook<'a>(&'a Json);
+
+impl Serialize for Hook<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Json::Object(map) => WithoutNulls(map).serialize(serializer),
+            other => other.serialize(serializer),
+        }
     }
 }
 

@@ -123,8 +123,7 @@ impl Parser {
                     ),
                 )
                 .with_span(patch.span().clone())
-                .with_node(node.heading())
-                .with_event("UnsupportedConstraintMaterialization", json!({"materialized": materialized})),
+                .with_node(node.heading()),
             );
         }
     }

@@ -12,7 +12,6 @@ mod contracts;
 mod descriptions;
 mod docs;
 mod drafts;
-mod expectations;
 mod exposures;
 mod fixtures;
 mod freshness;
@@ -76,6 +75,7 @@ pub fn parse(
         project,
         adapter,
         SharedOptions {
+            invocation_args: options.flags.clone(),
             flags: options.flags,
             invocation_id: options.invocation_id,
             started_at: options.started_at,
@@ -154,13 +154,11 @@ pub(crate) struct Parser {
     pub created_at: f64,
     /// Warnings to send once all went well; errors are returned.
     pub warnings: parking_lot::Mutex<Vec<Diagnostic>>,
-    /// Those about generic tests, which are read in parallel.
-    pub test_warnings: parking_lot::Mutex<Vec<Diagnostic>>,
 }
 
 impl Parser {
     fn new(shared: &Arc<Shared>) -> Result<Self, Vec<Diagnostic>> {
-        let (lenient, strict, macros, warnings) = macros::load(shared)?;
+        let (lenient, strict, macros) = macros::load(shared)?;
         let docs = Arc::new(docs::Docs::load(shared)?);
         let parsing = ParseShared::new(shared.clone());
         let names = relation_names::NameMacros::find(shared, &strict);
@@ -174,8 +172,7 @@ impl Parser {
             docs,
             names,
             created_at: now,
-            warnings: parking_lot::Mutex::new(warnings),
-            test_warnings: parking_lot::Mutex::default(),
+            warnings: parking_lot::Mutex::default(),
         };
         parser.patch_macros()?;
         Ok(parser)

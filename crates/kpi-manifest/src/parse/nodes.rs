@@ -177,11 +177,17 @@ impl Parser {
             .and_then(|version| version.description.as_deref())
             .filter(|text| !text.is_empty())
             .unwrap_or(&patch.properties.description);
-        (node.description, node.doc_blocks) = self
-            .describe(&node.package_name, &node.unique_id, description)
-            .map_err(|error| at(error, patch.span()))?;
+        // Of what is disabled the descriptions are not rendered: the docs blocks they name need not be there.
+        let rendered = node.config.enabled();
+        if rendered {
+            (node.description, node.doc_blocks) = self
+                .describe(&node.package_name, &node.unique_id, description)
+                .map_err(|error| at(error, patch.span()))?;
+        } else {
+            description.clone_into(&mut node.description);
+        }
         let columns = versions::columns(patch.properties, version);
-        node.columns = self.columns(&node.package_name, &node.unique_id, columns.into_iter())?;
+        node.columns = self.columns(&node.package_name, &node.unique_id, columns.into_iter(), rendered)?;
         if node.resource_type != ResourceType::Model {
             return Ok(());
         }
@@ -205,14 +211,17 @@ impl Parser {
         package: &Arc<str>,
         id: &str,
         columns: impl Iterator<Item = &'p ColumnProperties>,
+        rendered: bool,
     ) -> Result<IndexMap<Arc<str>, ColumnInfo>, Diagnostic> {
         let mut found = IndexMap::new();
         for column in columns {
-            let (description, doc_blocks) =
-                self.describe(package, id, &column.description).map_err(|mut error| {
+            let (description, doc_blocks) = match rendered {
+                true => self.describe(package, id, &column.description).map_err(|mut error| {
                     error.span = Some(column.span.clone());
                     error
-                })?;
+                })?,
+                false => (column.description.clone(), Vec::new()),
+            };
             let mut config = Map::new();
             if !column.meta.is_empty() {
                 config.insert("meta".into(), Json::Object(column.meta.clone()));

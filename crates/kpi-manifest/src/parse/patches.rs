@@ -8,7 +8,7 @@ use crate::ResourceType;
 use kpi_diagnostics::{Diagnostic, Span};
 use kpi_project::{NodeProperties, Package, PropertyFile, VersionProperties};
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 /// An entry of a property file, and the version of the model that it is applied to.
@@ -188,13 +188,15 @@ impl<'p> Linker<'_, 'p> {
             return if !own_only || *of == package.name { vec![*single] } else { Vec::new() };
         }
         let own: Vec<usize> = all.iter().filter(|(p, _)| *p == package.name).map(|(_, i)| *i).collect();
-        let candidates = match own.is_empty() && !own_only {
-            true => all.iter().map(|(_, i)| *i).collect(),
-            false => own,
+        let everywhere: Vec<usize> = match own_only {
+            true => Vec::new(),
+            false => all.iter().map(|(_, i)| *i).collect(),
         };
-        let enabled: Vec<usize> = candidates.iter().copied().filter(|i| self.enabled(*i)).collect();
-        match enabled.first() {
-            Some(first) => vec![*first],
+        // What another package has enabled goes before what this one has disabled.
+        let enabled = own.iter().chain(&everywhere).copied().find(|i| self.enabled(*i));
+        let candidates = if own.is_empty() { everywhere } else { own };
+        match enabled {
+            Some(first) => vec![first],
             None => candidates
                 .into_iter()
                 .filter(|i| self.drafts.get(*i).is_some_and(|d| d.node.resource_type == resource_type))
@@ -230,17 +232,7 @@ impl<'p> Linker<'_, 'p> {
                             patch.file.path
                         ),
                     )
-                    .with_span(patch.span().clone())
-                    .with_event(
-                        "WrongResourceSchemaFile",
-                        json!({
-                            "patch_name": &*patch.properties.name,
-                            "resource_type": draft.node.resource_type.as_str(),
-                            "plural_resource_type": format!("{}s", draft.node.resource_type.as_str()),
-                            "yaml_key": key,
-                            "file_path": &*patch.file.path,
-                        }),
-                    ),
+                    .with_span(patch.span().clone()),
                 );
                 continue;
             }
@@ -264,11 +256,7 @@ impl<'p> Linker<'_, 'p> {
                 span.file.name
             ),
         )
-        .with_span(span.clone())
-        .with_event(
-            "NoNodeForYamlKey",
-            json!({"patch_name": name, "yaml_key": key, "file_path": &*span.file.name}),
-        );
+        .with_span(span.clone());
         if let Some(near) = kpi_diagnostics::nearest(name, known) {
             warning = warning.with_hint(format!("did you mean '{near}'?"));
         }

@@ -143,12 +143,14 @@ impl Parser {
             error.span = Some(span.clone());
             error
         };
-        let (description, doc_blocks) = self
-            .describe(&package.name, &unique_id, &table.description)
-            .map_err(|e| place(e, &table.span))?;
-        let (source_description, _) = self
-            .describe(&package.name, &unique_id, &source.description)
-            .map_err(|e| place(e, &source.span))?;
+        // Of what is disabled the descriptions are not rendered: the docs blocks they name need not be there.
+        let enabled = config.enabled();
+        let describe = |text: &str, span: &Span| match enabled {
+            true => self.describe(&package.name, &unique_id, text).map_err(|e| place(e, span)),
+            false => Ok((text.to_owned(), Vec::new())),
+        };
+        let (description, doc_blocks) = describe(&table.description, &table.span)?;
+        let (source_description, _) = describe(&source.description, &source.span)?;
         let mut quoting = map_of(source.other.get("quoting"));
         quoting.extend(map_of(table.other.get("quoting")).into_iter().filter(|(_, v)| !v.is_null()));
         let mut source_meta = map_of(source.other.get("meta"));
@@ -174,7 +176,7 @@ impl Parser {
             unrendered_schema: source.unrendered_schema.clone(),
             quote: quoting_over(self.source_quoting(), &quoting),
             external_location: None,
-            columns: self.columns(&package.name, &unique_id, table.columns.iter())?,
+            columns: self.columns(&package.name, &unique_id, table.columns.iter(), enabled)?,
             tags: config.tags().into_iter().map(Arc::from).collect(),
             description,
             doc_blocks,
