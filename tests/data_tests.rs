@@ -93,3 +93,19 @@ fn a_section_of_singular_tests_that_cannot_be_read_is_left_out() {
     );
     assert!(call.stderr.contains("Entry did not contain a name"), "{}", call.stderr);
 }
+
+#[test]
+fn tags_of_a_property_file_come_last() {
+    let project = Project::dbt(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nconfig-version: 3\nprofile: shop\nmodels: {+tags: of_project}\n",
+        ),
+        ("models/m.sql", "{{ config(tags='of_file') }} select 1 as id"),
+        ("models/s.yml", "models:\n  - name: m\n    config: {tags: of_properties}\n"),
+    ]);
+    project.kpi(&["parse"]).expect(0);
+    let manifest = project.json("target/manifest.json");
+    let tags = &manifest["nodes"]["model.shop.m"]["tags"];
+    assert_eq!(*tags, serde_json::json!(["of_project", "of_file", "of_properties"]));
+}

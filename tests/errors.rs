@@ -409,3 +409,20 @@ fn several_mistakes_are_told_at_once() {
     ]);
     assert!(text.contains("models/one.yml:3") && text.contains("models/two.yml:2"), "{text}");
 }
+
+#[test]
+fn hooks_that_are_none() {
+    assert_snapshot!(parse(&[("models/a.sql", "{{ config(post_hook={'sqll': 'select 1'}) }} select 1")]), @r#"
+    Parsing Error in model a (models/a.sql) [K0508]
+      Field "post_hook" has invalid value {'sqll': 'select 1'}: a hook needs 'sql'
+      --> models/a.sql
+    "#);
+    assert_snapshot!(
+        parse(&[("models/a.sql", "{{ config(pre_hook=['select 1', {'sql': 'select 1', 'transaction': 'x'}]) }} select 1")]),
+        @"
+    Parsing Error in model a (models/a.sql) [K0508]
+      at path ['pre-hook'][1]['transaction']: 'x' is not of type 'boolean'
+      --> models/a.sql
+    "
+    );
+}

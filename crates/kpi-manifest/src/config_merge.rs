@@ -2,7 +2,7 @@
 
 use crate::ResourceType;
 use crate::config::canonical;
-use kpi_jinja::Error;
+use kpi_jinja::{Error, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// What happens to a key that two levels set.
@@ -45,7 +45,7 @@ fn listed(value: Json) -> Vec<Json> {
 }
 
 /// A hook as dbt keeps it: `{"sql", "transaction", "index"}`.
-fn hook(value: Json) -> Json {
+fn hook(key: &str, place: usize, value: Json) -> Result<Json, String> {
     let parsed = match &value {
         Json::Object(_) => Some(value.clone()),
         Json::String(text) => serde_json::from_str::<Json>(text).ok().filter(Json::is_object),
@@ -56,12 +56,28 @@ fn hook(value: Json) -> Json {
             Json::String(text) => text,
             other => other.to_string(),
         };
-        return json!({"sql": sql, "transaction": true, "index": null});
+        return Ok(json!({"sql": sql, "transaction": true, "index": null}));
     };
-    let sql = map.remove("sql").unwrap_or_else(|| "".into());
+    let Some(sql) = map.remove("sql") else {
+        return Err(format!(
+            "Field \"{}\" has invalid value {}: a hook needs 'sql'",
+            key.replace('-', "_"),
+            Value::from_json(&Json::Object(map))
+        ));
+    };
+    let wrong = |name: &str, value: &Json, wanted: &str| {
+        let value = Value::from_json(value).repr();
+        Err(format!("at path ['{key}'][{place}]['{name}']: {value} is not of type '{wanted}'"))
+    };
+    if !sql.is_string() {
+        return wrong("sql", &sql, "string");
+    }
     let transaction = map.remove("transaction").unwrap_or(Json::Bool(true));
     let index = map.remove("index").unwrap_or(Json::Null);
-    json!({"sql": sql, "transaction": transaction, "index": index})
+    if !transaction.is_boolean() {
+        return wrong("transaction", &transaction, "boolean");
+    }
+    Ok(json!({"sql": sql, "transaction": transaction, "index": index}))
 }
 
 /// Lays the keys of `over` on top of `result`.
@@ -83,7 +99,11 @@ pub(crate) fn update(
                 let mut items = result.remove(&key).map(listed).unwrap_or_default();
                 let new = listed(value);
                 match key.ends_with("-hook") {
-                    true => items.extend(new.into_iter().map(hook)),
+                    true => {
+                        for value in new {
+                            items.push(hook(&key, items.len(), value)?);
+                        }
+                    }
                     false => items.extend(new),
                 }
                 result.insert(key, Json::Array(items));

@@ -44,7 +44,10 @@ pub(crate) fn read(
                 return Err(Diagnostic::error(
                     "K0220",
                     "Runtime Error",
-                    format!("found more than one selector with `default: true`: '{name}' is another"),
+                    format!(
+                        "Error when parsing the selector file. Found multiple selectors with `default: true`: '{name}' is \
+                         not the first"
+                    ),
                 )
                 .with_span(here)
                 .with_related(first, "the first one")

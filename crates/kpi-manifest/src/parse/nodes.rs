@@ -115,7 +115,16 @@ impl Parser {
             })?;
         node.config = resolved.config;
         node.unrendered_config = resolved.unrendered;
-        for tag in node.config.tags() {
+        // dbt adds the tags of a property file when the file of the node is read already.
+        let of_patch = layer.patch.and_then(|patch| patch.get("tags"));
+        let late = |tag: &str| match of_patch {
+            Some(Json::Array(tags)) => tags.iter().any(|late| late.as_str() == Some(tag)),
+            Some(Json::String(late)) => late == tag,
+            _ => false,
+        };
+        let (later, sooner): (Vec<&str>, Vec<&str>) =
+            node.config.tags().into_iter().partition(|tag| late(tag));
+        for tag in sooner.into_iter().chain(later) {
             if !node.tags.iter().any(|known| &**known == tag) {
                 node.tags.push(tag.into());
             }

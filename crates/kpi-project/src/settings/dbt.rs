@@ -70,7 +70,13 @@ pub(crate) fn read_dbt_project(
     normalize(&mut root);
     let require_version = required_versions(file, &root, reading)?;
     check_renamed_paths(file, &root, reading.native, warnings)?;
-    PROJECT.check(&root).map_err(|misfit| misfit.diagnostic("K0202", KIND, "", file))?;
+    PROJECT.check(&root).map_err(|misfit| {
+        let heading = match root.as_map().is_some() && root.get("name").is_none() {
+            true => "Required \"name\" field not present in project",
+            false => "",
+        };
+        misfit.diagnostic("K0202", KIND, heading, file)
+    })?;
     let name = check_name(file, &root)?;
     check_version_text(file, &root)?;
     check_config_version(file, &root)?;
@@ -225,7 +231,7 @@ fn check_version_text(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnos
 
 fn check_config_version(file: &Arc<SourceFile>, root: &Node) -> Result<(), Diagnostic> {
     match root.get("config-version") {
-        Some(node) if !matches!(node.value, Value::Int(2)) => Err(error(
+        Some(node) if !matches!(node.value, Value::Int(version) if version > 1) => Err(error(
             file,
             node,
             format!("Got an unexpected project version={}, expected 2", node.key_text()),

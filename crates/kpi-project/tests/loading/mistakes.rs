@@ -27,7 +27,10 @@ fn project_files() {
     let cases: Vec<(String, Vec<&str>)> = vec![
         (String::new(), vec!["does not parse to a dictionary"]),
         ("- a\n".into(), vec!["dbt_project.yml:1:1", "does not parse to a dictionary"]),
-        ("profile: shop\n".into(), vec!["'name' is a required property"]),
+        (
+            "profile: shop\n".into(),
+            vec!["Required \"name\" field not present in project", "'name' is a required property"],
+        ),
         ("nme: shop\nprofile: shop\n".into(), vec!["did you mean 'name' instead of 'nme'?"]),
         ("name: my-shop\nprofile: shop\n".into(), vec!["dbt_project.yml:1:7", "'my-shop' does not match"]),
         ("name: model\nprofile: shop\n".into(), vec!["model is a reserved word"]),
