@@ -507,3 +507,17 @@ fn a_package_that_moved_is_a_deprecation() {
     assert!(call.stderr.contains("The package `acme/old` has moved: write `acme/new`"), "{}", call.stderr);
     project.deps(&hub, &["--warn-error"]).expect(2);
 }
+
+#[test]
+fn a_source_of_a_package_is_overridden_once() {
+    let over = "sources:\n  - name: raw\n    overrides: near\n    tables: [{name: orders}]\n";
+    let project = Project::dbt(&[
+        ("packages.yml", "packages:\n  - local: near\n"),
+        ("near/dbt_project.yml", "name: near\n"),
+        ("near/models/s.yml", "sources:\n  - name: raw\n    tables: [{name: orders}]\n"),
+        ("models/one.yml", over),
+        ("models/two.yml", over),
+    ]);
+    let call = project.kpi(&["parse"]).expect(2);
+    insta::assert_snapshot!(call.stderr.split_once("Encountered").map_or("", |(_, rest)| rest));
+}

@@ -17,6 +17,7 @@ mod init;
 mod killed;
 mod ls;
 mod packages;
+mod migrate;
 mod show;
 mod state;
 mod unit_tests;

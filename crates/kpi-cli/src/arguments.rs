@@ -328,6 +328,12 @@ pub fn command() -> Command {
             .arg(flag("config-dir", "Show where profiles.yml is looked for")),
     )
     .subcommand(
+        sub("migrate", "Tell what of a dbt project will differ, and write its native form")
+            .arg(flag("to-toml", "Write kpi.toml from dbt_project.yml and profiles.yml"))
+            .arg(flag("force", "With --to-toml, write over a kpi.toml that is there"))
+            .arg(output(&["text", "json"], "Format of what is told")),
+    )
+    .subcommand(
         sub("deps", "Install the packages that the project names")
             .arg(flag("upgrade", "Choose versions anew, whatever the lock says"))
             .arg(flag("lock", "Write package-lock.yml and install nothing"))

@@ -90,6 +90,20 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         out(session, format!("  {name} [{word}]"));
         out(session, format!("  {file} file [{}]", state(project_failure.as_ref())));
     }
+    let connected = match &checked.target {
+        Ok(target) => Some(connection(session, target)),
+        Err(_) => {
+            out(session, "Connection test skipped since no profile was found");
+            None
+        }
+    };
+    let of_target = checked.target.as_ref().err().map(|error| ("Profile", error));
+    // In a native project both are one file with one fault.
+    let of_project = match checked.native && checked.target.is_err() {
+        true => None,
+        false => checked.project.as_ref().err().map(|error| ("Project", error)),
+    };
+    let mut failed: Vec<String> = [of_target, of_project]
     checks.push(Check { name: "project", failure: project_failure });
     checks.push(Check { name: "target", failure: target_failure });
     match &loaded {
@@ -97,6 +111,26 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         Err(_) => out(session, "Connection test skipped since no target was found"),
     }
     Ok(finish(session, &checks))
+}
+
+/// The folder in which `profiles.yml` is looked for first.
+/// The folder in which `profiles.yml` is looked for.
+pub fn profiles_folder(session: &Session, root: &Path) -> std::path::PathBuf {
+    if let Some(given) = session.flags.text("profiles_dir") {
+        return session.working_dir.join(given);
+    }
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".dbt"));
+    [Some(session.working_dir.clone()), home.clone(), Some(root.to_owned())]
+        .into_iter()
+        .flatten()
+        .map(|(what, error)| format!("{what} loading failed for the following reason:\n{}", error.render()))
+        .collect();
+    failed.extend(connected.flatten().map(|error| {
+        format!(
+            "dbt was unable to connect to the specified database. The database returned the following error:\n\n  {error}"
+        )
+    }));
+    Ok(finish(session, &failed))
 }
 
 /// The folder in which `profiles.yml` is looked for first.

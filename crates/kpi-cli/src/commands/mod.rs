@@ -8,6 +8,8 @@ mod docs;
 mod freshness;
 mod init;
 mod list;
+mod migrate;
+mod native_form;
 mod operation;
 mod parse;
 mod run;
@@ -204,6 +206,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "run-operation" => operation::operation(session, matches),
         "debug" => debug::debug(session, matches),
         "deps" => deps::deps(session, matches),
+        "migrate" => migrate::migrate(session, matches),
         "clean" => clean::clean(session, matches),
         "init" => init::init(session, matches),
         other => {

@@ -37,18 +37,27 @@ impl Parser {
         registry: &mut Registry,
     ) -> Result<(Sources, Vec<TestNode>), Vec<Diagnostic>> {
         let mut overrides = Overrides::default();
+        let mut doubled = Vec::new();
         let mut jobs = Vec::new();
         for package in &self.project().packages {
             for file in &package.properties {
                 for source in &file.sources {
                     match source.other.get("overrides").and_then(Json::as_str) {
                         Some(overridden) => {
-                            overrides.insert((overridden, &source.name), (package, file, source));
+                            let entry = (package, file, source);
+                            if let Some((_, other, first)) =
+                                overrides.insert((overridden, &source.name), entry)
+                            {
+                                doubled.push(doubled_override(overridden, source, file, first, other));
+                            }
                         }
                         None => jobs.push((package, file, source)),
                     }
                 }
             }
+        }
+        if !doubled.is_empty() {
+            return Err(doubled);
         }
         let found: Vec<Result<Vec<Found>, Vec<Diagnostic>>> = jobs
             .par_iter()
@@ -419,6 +428,25 @@ fn table_config(
     tags.dedup();
     configs.insert("tags".into(), tags.into_iter().map(Json::from).collect());
     Ok(configs)
+}
+
+/// Two entries that override the same source.
+fn doubled_override(
+    package: &str,
+    source: &SourceProperties,
+    file: &PropertyFile,
+    first: &SourceProperties,
+    other: &PropertyFile,
+) -> Diagnostic {
+    let message = format!(
+        "dbt found two schema.yml entries for the same source named {} in package {package}. A source is overridden once: \
+         take the entry out of one of these files:\n - {}\n - {}",
+        source.name, other.path, file.path
+    );
+    Diagnostic::error("K0659", "Compilation Error", message)
+        .with_span(source.span.clone())
+        .with_related(first.span.clone(), "the other one")
+        .with_hint("put both into one entry")
 }
 
 /// A source with what another package's `overrides` changes in it.
