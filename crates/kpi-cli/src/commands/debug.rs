@@ -104,23 +104,6 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         false => checked.project.as_ref().err().map(|error| ("Project", error)),
     };
     let mut failed: Vec<String> = [of_target, of_project]
-    checks.push(Check { name: "project", failure: project_failure });
-    checks.push(Check { name: "target", failure: target_failure });
-    match &loaded {
-        Ok(project) => checks.push(Check { name: "connection", failure: connection(session, project) }),
-        Err(_) => out(session, "Connection test skipped since no target was found"),
-    }
-    Ok(finish(session, &checks))
-}
-
-/// The folder in which `profiles.yml` is looked for first.
-/// The folder in which `profiles.yml` is looked for.
-pub fn profiles_folder(session: &Session, root: &Path) -> std::path::PathBuf {
-    if let Some(given) = session.flags.text("profiles_dir") {
-        return session.working_dir.join(given);
-    }
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".dbt"));
-    [Some(session.working_dir.clone()), home.clone(), Some(root.to_owned())]
         .into_iter()
         .flatten()
         .map(|(what, error)| format!("{what} loading failed for the following reason:\n{}", error.render()))

@@ -145,7 +145,8 @@ fn to_toml(session: &Session, matches: &ArgMatches, root: &Path) -> Result<PathB
     };
     let project =
         read(&root.join("dbt_project.yml"))?.unwrap_or_else(|| Node::new(yaml::Value::Map(Vec::new()), 1, 1));
-    let profiles = read(&super::debug::profiles_folder(session, root).join("profiles.yml"))?;
+    let folder = Project::check(&session.load_options(true)?).profiles.unwrap_or_else(|| root.to_owned());
+    let profiles = read(&folder.join("profiles.yml"))?;
     let selectors = read(&root.join("selectors.yml"))?;
     let name = session
         .flags
