@@ -90,30 +90,13 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
         out(session, format!("  {name} [{word}]"));
         out(session, format!("  {file} file [{}]", state(project_failure.as_ref())));
     }
-    let connected = match &checked.target {
-        Ok(target) => Some(connection(session, target)),
-        Err(_) => {
-            out(session, "Connection test skipped since no profile was found");
-            None
-        }
-    };
-    let of_target = checked.target.as_ref().err().map(|error| ("Profile", error));
-    // In a native project both are one file with one fault.
-    let of_project = match checked.native && checked.target.is_err() {
-        true => None,
-        false => checked.project.as_ref().err().map(|error| ("Project", error)),
-    };
-    let mut failed: Vec<String> = [of_target, of_project]
-        .into_iter()
-        .flatten()
-        .map(|(what, error)| format!("{what} loading failed for the following reason:\n{}", error.render()))
-        .collect();
-    failed.extend(connected.flatten().map(|error| {
-        format!(
-            "dbt was unable to connect to the specified database. The database returned the following error:\n\n  {error}"
-        )
-    }));
-    Ok(finish(session, &failed))
+    checks.push(Check { name: "project", failure: project_failure });
+    checks.push(Check { name: "target", failure: target_failure });
+    match &loaded {
+        Ok(project) => checks.push(Check { name: "connection", failure: connection(session, project) }),
+        Err(_) => out(session, "Connection test skipped since no target was found"),
+    }
+    Ok(finish(session, &checks))
 }
 
 /// The folder in which `profiles.yml` is looked for first.

@@ -81,6 +81,7 @@ fn look(session: &Session) -> Result<Vec<Diagnostic>, Failure> {
             invocation_id: session.invocation.id.as_str().into(),
             started_at: session.invocation.started_at,
             sink: kept.clone(),
+            invocation_args: serde_json::Map::new(),
         },
     );
     let parsed = kpi_manifest::parse::parse_shared(&shared);
@@ -145,8 +146,7 @@ fn to_toml(session: &Session, matches: &ArgMatches, root: &Path) -> Result<PathB
     };
     let project =
         read(&root.join("dbt_project.yml"))?.unwrap_or_else(|| Node::new(yaml::Value::Map(Vec::new()), 1, 1));
-    let folder = Project::check(&session.load_options(true)?).profiles.unwrap_or_else(|| root.to_owned());
-    let profiles = read(&folder.join("profiles.yml"))?;
+    let profiles = read(&profiles_file(session, root))?;
     let selectors = read(&root.join("selectors.yml"))?;
     let name = session
         .flags
@@ -171,6 +171,20 @@ fn to_toml(session: &Session, matches: &ArgMatches, root: &Path) -> Result<PathB
         );
     }
     Ok(path)
+}
+
+/// `profiles.yml`, looked for as when the project is read.
+fn profiles_file(session: &Session, root: &Path) -> PathBuf {
+    let given = session.flags.text("profiles_dir").map(|folder| session.working_dir.join(folder));
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".dbt"));
+    let folders = match given {
+        Some(folder) => vec![folder],
+        None => {
+            [Some(session.working_dir.clone()), Some(root.to_owned()), home].into_iter().flatten().collect()
+        }
+    };
+    let files: Vec<PathBuf> = folders.into_iter().map(|folder| folder.join("profiles.yml")).collect();
+    files.iter().find(|file| file.is_file()).or(files.first()).cloned().unwrap_or_default()
 }
 
 fn tell(session: &Session, matches: &ArgMatches, found: &[Diagnostic], written: Option<&Path>) {
