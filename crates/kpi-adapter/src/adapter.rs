@@ -49,6 +49,11 @@ pub trait Adapter: Send + Sync {
     /// A handle that cancels every running statement of this target (Ctrl-C, `--fail-fast`).
     fn cancel_all(&self);
 
+    /// How Python models run beside this target; `None`: not at all.
+    fn python(&self) -> Option<crate::PythonTarget> {
+        None
+    }
+
     /// Runs the clean-up that a killed earlier run may owe, once before the first node. May do nothing.
     ///
     /// # Errors
@@ -161,6 +166,11 @@ pub trait Connection: Send {
     /// # Errors
     /// The database's.
     fn load_table(&mut self, relation: &Relation, table: &Table) -> Result<u64, AdapterError>;
+
+    /// The exchange of tables with a Python process; `None`: the target runs no Python models.
+    fn python(&mut self) -> Option<&mut dyn crate::PythonExchange> {
+        None
+    }
 
     /// A handle with which another thread cancels this session's running statement.
     fn cancel_handle(&self) -> Arc<dyn Cancel>;

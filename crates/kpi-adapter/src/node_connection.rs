@@ -1,8 +1,8 @@
 //! The session of one worker: opened when first needed, with the query comment and the SQL log.
 
 use crate::{
-    Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch, QueryResult,
-    Relation, SeedColumn, Table,
+    Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
+    PythonExchange, QueryResult, Relation, SeedColumn, Table,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -123,18 +123,28 @@ impl NodeConnection {
         status: impl FnOnce(&T) -> String,
         work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
     ) -> Result<T, AdapterError> {
-        if let Some(log) = &self.log {
-            log.sent(sql);
-        }
-        let start = Instant::now();
-        let result = self.with_session(|session| {
+        self.reported(sql, status, |session| {
             let result = work(session);
             if result.is_err() && session.in_transaction() {
                 // The statement's error is the one to tell; a failed rollback adds nothing.
                 let _ = session.rollback();
             }
             result
-        });
+        })
+    }
+
+    /// Reports `sql`, does the work, reports how it ended.
+    fn reported<T>(
+        &self,
+        sql: &str,
+        status: impl FnOnce(&T) -> String,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        if let Some(log) = &self.log {
+            log.sent(sql);
+        }
+        let start = Instant::now();
+        let result = self.with_session(work);
         if let Some(log) = &self.log {
             match &result {
                 Ok(value) => log.ended(&status(value), start.elapsed().as_secs_f64()),
@@ -312,6 +322,46 @@ impl NodeConnection {
         }
         let sql = format!("-- load {} rows into {relation}", table.rows.len());
         self.logged(&sql, |n: &u64| format!("INSERT {n}"), |session| session.load_table(relation, table))
+    }
+
+    /// Runs a statement of a Python model, in a transaction. Unlike [`NodeConnection::execute`] it leaves the transaction
+    /// open if the statement fails: the model may go on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn execute_for_python(&self, sql: &str) -> Result<QueryResult, AdapterError> {
+        if self.transactions {
+            self.begin()?;
+        }
+        let sql = self.comment(sql);
+        self.reported(
+            &sql,
+            |r: &QueryResult| r.response.message.clone(),
+            |session| session.execute(&sql, Fetch::All),
+        )
+    }
+
+    /// A step of the exchange of tables with a Python process. `told` is what the log has of it. An open transaction
+    /// stays open if it fails.
+    ///
+    /// # Errors
+    /// The database's; a target that runs no Python models.
+    pub fn exchange<T>(
+        &self,
+        told: &str,
+        work: impl FnOnce(&mut dyn PythonExchange) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        self.reported(
+            told,
+            |_| "OK".to_owned(),
+            |session| match session.python() {
+                Some(exchange) => work(exchange),
+                None => Err(AdapterError::new(
+                    crate::AdapterErrorKind::Configuration,
+                    "Python models do not run on this target",
+                )),
+            },
+        )
     }
 
     /// Cancels the statement that another thread runs here; `None` while it was not opened.

@@ -17,7 +17,10 @@ pub fn listen() {
         let adapter = ADAPTER.lock().clone();
         let first = !INTERRUPTED.swap(true, Ordering::SeqCst);
         match adapter {
-            Some(adapter) if first => adapter.cancel_all(),
+            Some(adapter) if first => {
+                adapter.cancel_all();
+                kpi_engine::end_python_processes();
+            }
             _ => std::process::exit(ENDED_BY_SIGNAL),
         }
     });

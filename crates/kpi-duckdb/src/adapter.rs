@@ -4,7 +4,7 @@ use crate::attach::escaped;
 use crate::connection::DuckDbConnection;
 use crate::errors;
 use crate::settings::{DuckDbSettings, Extension, scalar, wrong};
-use kpi_adapter::{Adapter, AdapterError, AdapterErrorKind, AdapterFacts, Connection};
+use kpi_adapter::{Adapter, AdapterError, AdapterErrorKind, AdapterFacts, Connection, PythonTarget};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
@@ -318,6 +318,31 @@ impl Adapter for DuckDbAdapter {
         facts.is_motherduck = settings.is_motherduck();
         facts.ducklake_databases = settings.ducklake_databases().into_iter().map(Into::into).collect();
         facts
+    }
+
+    fn python(&self) -> Option<PythonTarget> {
+        let settings = &self.shared.settings;
+        let mut statements = Vec::new();
+        // Where extensions are found must be known before they are loaded.
+        for (key, value) in settings.config_options.iter().chain(&settings.settings) {
+            // How the file is opened is nothing for a session in memory.
+            if let Some(value) = scalar(value)
+                && !matches!(key.as_str(), "access_mode" | "temp_directory")
+            {
+                statements.push(format!("SET {key} = '{}'", escaped(&value)));
+            }
+        }
+        for extension in settings.extensions.iter().filter(|e| !BUILT_IN.contains(&e.name.as_str())) {
+            statements.push(format!("LOAD '{}'", escaped(&extension.name)));
+        }
+        statements.extend(settings.secrets.iter().map(|secret| secret.to_sql()));
+        Some(PythonTarget {
+            interpreter: settings.python.clone(),
+            database: settings.database.clone(),
+            version: crate::version(),
+            statements,
+            module_paths: settings.module_paths.clone(),
+        })
     }
 
     fn recover_schemas(&self, schemas: &[(Option<String>, String)]) -> Result<Vec<String>, AdapterError> {

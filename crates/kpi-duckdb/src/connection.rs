@@ -298,6 +298,10 @@ impl Connection for DuckDbConnection {
         Ok(table.rows.len() as u64)
     }
 
+    fn python(&mut self) -> Option<&mut dyn kpi_adapter::PythonExchange> {
+        Some(self)
+    }
+
     fn cancel_handle(&self) -> Arc<dyn Cancel> {
         Arc::new(Interrupt(self.session.interrupt_handle()))
     }

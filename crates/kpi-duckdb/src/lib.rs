@@ -8,6 +8,7 @@ mod attach;
 mod connection;
 mod decode;
 mod errors;
+mod exchange;
 mod settings;
 mod types;
 

@@ -40,6 +40,10 @@ pub struct DuckDbSettings {
     pub query_attempts: u32,
     /// `retries.retryable_exceptions`
     pub retryable: Vec<String>,
+    /// `python`: the interpreter that runs Python models.
+    pub python: Option<String>,
+    /// `module_paths`: folders that Python models import from.
+    pub module_paths: Vec<String>,
     /// Keys that mean something to dbt-duckdb but nothing to a native program: told once.
     pub notes: Vec<String>,
     /// The profile's output without secrets, for `target` in templates.
@@ -74,6 +78,7 @@ const KEYS: &[&str] = &[
     "disable_transactions",
     "keep_open",
     "module_paths",
+    "python",
     "retries",
     "flights",
     "is_ducklake",
@@ -175,8 +180,15 @@ impl DuckDbSettings {
                         settings.notes.push(plugin_note(value));
                     }
                 }
-                "filesystems" | "module_paths" | "flights" => settings.notes.push(format!(
-                    "'{key}' of the target is ignored: it configures Python, which kpi does not run"
+                "python" => settings.python = Some(text()?),
+                "module_paths" => {
+                    let paths = value.as_array().map(|a| a.iter().map(scalar).collect::<Option<Vec<_>>>());
+                    settings.module_paths = paths
+                        .flatten()
+                        .ok_or_else(|| wrong("'module_paths' of the target must be a list of folders"))?;
+                }
+                "filesystems" | "flights" => settings.notes.push(format!(
+                    "'{key}' of the target is ignored: it configures Python, in which kpi runs nothing but Python models"
                 )),
                 _ => {
                     // dbt takes unknown keys silently; a misspelt one is worth a word.
@@ -433,6 +445,7 @@ mod tests {
         );
         assert!(message(serde_json::json!({"threads": "many"})).contains("'threads'"));
         assert!(message(serde_json::json!({"extensions": "httpfs"})).contains("'extensions'"));
+        assert!(message(serde_json::json!({"module_paths": "lib"})).contains("'module_paths'"));
         assert!(message(serde_json::json!({"remote": {"host": "x"}})).contains("'remote'"));
         let notes = settings(serde_json::json!({"shema": "x"})).expect("valid").notes;
         assert_eq!(notes, ["'shema' of the target is not known; did you mean 'schema'?"]);

@@ -38,7 +38,7 @@ impl Engine {
         let node = &self.manifest.nodes[id.0 as usize];
         let mut interp = scope.interp();
         let own: Arc<str> = match node.template.and_then(|t| self.manifest.templates.get(t as usize)) {
-            _ if node.language == "python" => node.raw_code.clone(),
+            _ if node.language == "python" => crate::python::script(node, scope, &mut interp)?.into(),
             Some(template) => interp.render(template)?.into(),
             None if node.resource_type == ResourceType::Test => {
                 self.render_generic_test(scope, &mut interp)?.into()
@@ -64,11 +64,9 @@ impl Engine {
                 in_front.push((parent.clone(), ctes::cte_sql(&alias, &compiled.own).into()));
             }
         }
-        let code: Arc<str> = if in_front.is_empty() || !self.options.inject_ephemeral_ctes {
-            own.clone()
-        } else {
-            ctes::inject(&own, &in_front).into()
-        };
+        // Of a Python model the ephemeral parents go in front of the queries that read them.
+        let as_is = in_front.is_empty() || !self.options.inject_ephemeral_ctes || node.language == "python";
+        let code: Arc<str> = if as_is { own.clone() } else { ctes::inject(&own, &in_front).into() };
         let mut path = None;
         if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
             let target = self.artifact_path("compiled", node);

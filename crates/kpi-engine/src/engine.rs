@@ -131,6 +131,8 @@ pub struct Engine {
     pub(crate) graph: OnceLock<Value>,
     /// The project's query comment as a macro.
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
+    /// Processes that run Python models.
+    pub(crate) python: kpi_python::process::Pool,
 }
 
 impl Engine {
@@ -163,6 +165,7 @@ impl Engine {
             selected: Mutex::default(),
             graph: OnceLock::new(),
             comment_macro: OnceLock::new(),
+            python: kpi_python::process::Pool::default(),
         })
     }
 

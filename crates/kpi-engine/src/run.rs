@@ -254,6 +254,7 @@ impl Shared<'_> {
         if bad && self.engine.options.fail_fast {
             self.failed_fast.store(true, Ordering::Relaxed);
             self.engine.adapter.cancel_all();
+            kpi_python::process::end_all();
             return scheduler::Outcome::Stop;
         }
         if failed { scheduler::Outcome::Failed } else { scheduler::Outcome::Done }

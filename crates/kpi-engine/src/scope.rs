@@ -326,9 +326,7 @@ impl NodeScope {
             }),
             "selected_resources" => self.engine.selected_value(),
             "submit_python_job" => self.cached(name, || {
-                function("submit_python_job", |_, _| {
-                    Err(Error::compilation("Python models are not supported by this version of kpi"))
-                })
+                function("submit_python_job", move |_, args| crate::python::submit(&scope, args))
             }),
             "sql_now" => Value::from("now()"),
             "defer_relation" => match self.node().and_then(|node| node.deferred.as_ref()) {

@@ -1,6 +1,6 @@
 //! Files to nodes: every file is read once, rendered with nothing executed, and what it asked for written down.
 
-use super::{Parser, python, static_refs};
+use super::{Parser, static_refs};
 use crate::config_merge::merge_calls;
 use crate::context::parsing::{Captured, ParseContext, ParseScope};
 use crate::context::{parse_ref_args, parse_source_args};
@@ -86,7 +86,7 @@ impl Parser {
     }
 
     /// A node of a file, with the names that every node has.
-    fn node_of(
+    pub(super) fn node_of(
         &self,
         package: &Package,
         file: &InventoryFile,
@@ -190,16 +190,6 @@ impl Parser {
         let source = SourceFile::new(file.file.name.clone(), node.raw_code.clone());
         let template = self.parse_template(&source, &node.raw_code, 1, &node)?;
         Ok(Draft { node, captured, template: Some(template), file: file.file.clone() })
-    }
-
-    fn python_model(&self, package: &Package, file: &InventoryFile) -> Result<Draft, Diagnostic> {
-        let name: Arc<str> = file.stem().into();
-        let mut node = self.node_of(package, file, ResourceType::Model, name.clone());
-        node.fqn = fqn(&package.name, folders(&node.path), &name);
-        node.language = "python";
-        node.raw_code = shared_text(&file.source, file.contents());
-        let captured = python::calls(&node.raw_code);
-        Ok(Draft { node, captured, template: None, file: file.source.clone() })
     }
 
     fn hook(
@@ -343,7 +333,7 @@ impl Parser {
 }
 
 /// The keywords of a `config()` call with constant arguments.
-fn static_config(args: Args) -> Result<Map<String, Json>, Error> {
+pub(super) fn static_config(args: Args) -> Result<Map<String, Json>, Error> {
     if !args.positional.is_empty() || args.keyword.is_empty() {
         return Err(Error::compilation("Invalid inline model config"));
     }
@@ -412,13 +402,14 @@ pub(super) fn relative_path<'p>(package: &'p Package, path: &'p str) -> &'p str 
     longest.unwrap_or(path)
 }
 
-fn first_line(whole: &str, contents: &str) -> u32 {
+/// The line of the file on which its contents begin.
+pub(super) fn first_line(whole: &str, contents: &str) -> u32 {
     let start = whole.len() - whole.trim_start().len();
     let skipped = if contents.is_empty() { "" } else { whole.get(..start).unwrap_or_default() };
     skipped.bytes().filter(|b| *b == b'\n').count() as u32 + 1
 }
 
 /// The text of a file as a shared string, without a copy where nothing was stripped.
-fn shared_text(file: &Arc<SourceFile>, text: &str) -> Arc<str> {
+pub(super) fn shared_text(file: &Arc<SourceFile>, text: &str) -> Arc<str> {
     if text.len() == file.text.len() { file.text.clone() } else { text.into() }
 }

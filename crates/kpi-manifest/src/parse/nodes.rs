@@ -48,10 +48,7 @@ impl Parser {
     ) -> Result<Finished, Diagnostic> {
         let Draft { mut node, mut captured, template, file } = draft;
         let mut patched = patch.map(Patch::config);
-        if node.language == "python" {
-            let config = patched.get_or_insert_default();
-            config.entry("materialized").or_insert_with(|| "table".into());
-        }
+        super::python::default_materialization(&node, &mut patched);
         let version = patch.and_then(|patch| patch.version.as_ref());
         if let (Some(patch), Some((version, latest))) = (patch, version) {
             rename(&mut node, &patch.properties.name, &version.v, latest);

@@ -116,9 +116,11 @@
   alter table {{ relation }} set sorted by ({{ sorted_by }});
 {%- endmacro -%}
 
-{#- A Python model ends with a function that writes its data frame. -#}
+{#- A Python model ends with a function that writes its data frame. Its connection is the node's own session: statements
+    run in the database, over what is registered. -#}
 {%- macro py_write_table(temporary, relation, compiled_code, partitioned_by=none, sorted_by=none) -%}
 {%- set frame = '__dbt_python_model_df_' ~ relation.identifier -%}
+{%- set table = ('temporary ' if temporary else '') ~ 'table ' ~ relation.include(database=not temporary, schema=not temporary) -%}
 {{ compiled_code }}
 
 def materialize(df, con):
@@ -127,19 +129,17 @@ def materialize(df, con):
     except ImportError:
         pass
     con.register({{ frame | tojson }}, df)
-    try:
 {%- if partitioned_by or sorted_by %}
-        con.execute('''create table {{ relation }} as select * from "{{ frame }}" limit 0''')
+    con.execute('''create {{ table }} as select * from "{{ frame }}" limit 0''')
 {%- if partitioned_by %}
-        con.execute('''alter table {{ relation }} set partitioned by ({{ partitioned_by }})''')
+    con.execute('''alter table {{ relation }} set partitioned by ({{ partitioned_by }})''')
 {%- endif %}
 {%- if sorted_by %}
-        con.execute('''alter table {{ relation }} set sorted by ({{ sorted_by }})''')
+    con.execute('''alter table {{ relation }} set sorted by ({{ sorted_by }})''')
 {%- endif %}
-        con.execute('''insert into {{ relation }} select * from "{{ frame }}"''')
+    con.execute('''insert into {{ relation }} select * from "{{ frame }}"''')
 {%- else %}
-        con.execute('''create table {{ relation }} as select * from "{{ frame }}"''')
+    con.execute('''create {{ table }} as select * from "{{ frame }}"''')
 {%- endif %}
-    finally:
-        con.unregister({{ frame | tojson }})
+    con.unregister({{ frame | tojson }})
 {% endmacro -%}
