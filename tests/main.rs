@@ -18,6 +18,7 @@ mod killed;
 mod ls;
 mod migrate;
 mod packages;
+mod python;
 mod show;
 mod state;
 mod unit_tests;
