@@ -1,6 +1,6 @@
 //! `kpi docs generate`: what is selected is compiled, and the database asked what it has of it: `catalog.json`.
 
-use super::{compile, run, select, write};
+use super::{assets, compile, run, select, write};
 use crate::session::{Ending, Outcome, Session};
 use clap::ArgMatches;
 use kpi_artifacts::Catalog;
@@ -61,6 +61,7 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
         sources: entries.sources,
         errors: (!failures.is_empty()).then(|| failures.clone()),
     };
+    assets::copy(session, &project)?;
     let path = write::catalog(session, &project, &catalog)?;
     if compiles {
         let manifest: Arc<Manifest> = engine.into_manifest();
