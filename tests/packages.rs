@@ -320,3 +320,44 @@ fn a_line_end_at_the_end_of_a_property_is_lost() {
     project.kpi(&["parse"]).expect(0);
     assert_eq!(project.json("target/manifest.json")["nodes"]["model.shop.a"]["meta"]["rule"], "one\ntwo");
 }
+
+#[test]
+fn what_ran_before_a_hook_that_does_not_compile_is_in_the_results() {
+    let project = Project::dbt(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\non-run-end: [\"{{ exceptions.raise_compiler_error('no') if execute }}\"]\n",
+        ),
+        ("models/a.sql", "select 1 as id"),
+    ]);
+    let text = project.kpi(&["run"]).expect(2).text();
+    assert!(text.contains("shop-on-run-end-0"), "{text}");
+    assert_eq!(project.statuses(), [("model.shop.a".to_owned(), "success".to_owned())]);
+}
+
+#[test]
+fn docs_generate_copies_the_assets() {
+    let project = Project::dbt(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\nasset-paths: [assets, ../elsewhere]\n",
+        ),
+        ("models/a.sql", "select 1 as id"),
+        ("assets/deep/logo.txt", "bread"),
+    ]);
+    project.kpi(&["docs", "generate"]).expect(0);
+    assert_eq!(project.read("target/assets/deep/logo.txt"), "bread");
+}
+
+#[cfg(unix)]
+#[test]
+fn assets_that_cannot_be_copied_are_told() {
+    let project = Project::dbt(&[
+        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nasset-paths: [assets]\n"),
+        ("models/a.sql", "select 1 as id"),
+        ("assets/logo.txt", "bread"),
+        ("target/assets", "a file where the folder is to be"),
+    ]);
+    let text = project.kpi(&["docs", "generate"]).expect(2).text();
+    assert!(text.contains("cannot be copied") && text.contains("hint: choose another folder"), "{text}");
+}

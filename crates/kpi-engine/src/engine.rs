@@ -85,6 +85,8 @@ pub struct RunSummary {
     pub elapsed: f64,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
+    /// A hook that did not compile: it ends the command, but what ran before it ran.
+    pub broken: Option<Diagnostic>,
 }
 
 /// The rows of a shown node.

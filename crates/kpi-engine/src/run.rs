@@ -56,7 +56,15 @@ impl Engine {
             self.prepare(task, &plan, &master)?;
         }
         if hooks {
-            start_failed = !self.run_hooks("on-run-start", &master, &mut summary.results, |_| Vec::new())?;
+            match self.run_hooks("on-run-start", &master, &mut summary.results, |_| Vec::new()) {
+                Ok(passed) => start_failed = !passed,
+                Err(error) => {
+                    master.close();
+                    summary.broken = Some(error);
+                    summary.elapsed = clock.elapsed().as_secs_f64();
+                    return Ok(summary);
+                }
+            }
         }
         let shared = Shared {
             engine: self,
@@ -92,7 +100,7 @@ impl Engine {
         summary.results.append(&mut results);
         if hooks && !summary.interrupted {
             let names = |results: &[NodeResult]| self.end_hook_names(results);
-            self.run_hooks("on-run-end", &master, &mut summary.results, names)?;
+            summary.broken = self.run_hooks("on-run-end", &master, &mut summary.results, names).err();
         }
         master.close();
         summary.elapsed = clock.elapsed().as_secs_f64();

@@ -69,7 +69,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
     }
     write::graph_summary(session, &project, &engine.manifest)?;
     let outcome = engine.run(task, &selected);
-    let RunSummary { results, elapsed, interrupted } = match outcome {
+    let RunSummary { results, elapsed, interrupted, broken } = match outcome {
         Ok(summary) => summary,
         Err(error) => {
             // What was understood is of use to other tools though nothing ran.
@@ -80,6 +80,10 @@ pub fn run(session: &Session, task: Task) -> Outcome {
     };
     summary::finished(messages, &engine.manifest, &results, elapsed);
     write::run_results(session, &project, &results, elapsed)?;
+    if let Some(error) = broken {
+        write::manifest(session, &project, &engine.into_manifest())?;
+        return Err(error.into());
+    }
     if matches!(task, Task::Seed | Task::Build) && session.flags.switch("show") {
         show_seeds(session, &engine, &results);
     }
