@@ -12,7 +12,8 @@ fn a_wrong_call_ends_with_2_and_says_why() {
     let project = one_model();
     for arguments in [&["frobnicate"][..], &["run", "--no-such-flag"], &["run", "--log-level", "loud"]] {
         let call = project.kpi(arguments).expect(2);
-        assert!(call.stderr.starts_with("error: "), "{}", call.stderr);
+        assert!(call.stderr.starts_with("Usage: kpi"), "{}", call.stderr);
+        assert!(call.stderr.contains("\nError: ") && call.stderr.contains("[K0001]"), "{}", call.stderr);
     }
     assert!(project.kpi(&[]).expect(0).stdout.contains("Usage: kpi"));
 }

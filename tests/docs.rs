@@ -140,10 +140,88 @@ fn a_macro_of_the_project_can_fill_the_catalog() {
 }
 
 #[test]
-fn what_needs_the_documentation_site_is_refused() {
+fn the_page_lies_beside_the_artifacts_and_can_hold_them() {
     let project = shop();
-    for arguments in [&["docs", "generate", "--static"][..], &["docs", "serve"]] {
-        let call = project.kpi(arguments).expect(2);
-        assert!(call.text().contains("no such site"), "{}", call.text());
+    project.write("dbt_project.yml", "name: shop\nprofile: shop\nasset-paths: [assets, ../outside]\n");
+    project.write("assets/logo.svg", "<svg/>");
+    project.kpi(&["docs", "generate", "--static"]).expect(0);
+    let page = project.read("target/index.html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("\"MANIFEST.JSON INLINE DATA\""));
+    assert_eq!(project.read("target/assets/logo.svg"), "<svg/>");
+    let whole = project.read("target/static_index.html");
+    assert!(
+        !whole.contains("INLINE DATA")
+            && whole.contains("model.shop.orders")
+            && whole.contains("DECIMAL(10,2)")
+    );
+    // What follows takes the place of what was there.
+    std::fs::remove_file(project.path("assets/logo.svg")).expect("a file");
+    project.write("assets/other.svg", "<svg/>");
+    project.kpi(&["docs", "generate", "--empty-catalog"]).expect(0);
+    assert!(
+        !project.path("target/assets/logo.svg").exists() && project.path("target/assets/other.svg").exists()
+    );
+}
+
+/// A request to a server on this machine: status line and body.
+fn get(port: u16, path: &str, host: &str) -> (String, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the server answers");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+}
+
+#[test]
+fn the_page_is_served_and_nothing_else() {
+    use std::io::{BufRead, BufReader};
+    let project = shop();
+    project.write("dbt_project.yml", "name: shop\nprofile: shop\nasset-paths: [assets]\n");
+    project.write("assets/a b.svg", "<svg/>");
+    project.kpi(&["docs", "generate"]).expect(0);
+    let mut command = project.command(&["docs", "serve", "--port", "0", "--no-browser"]);
+    let mut server = command.stderr(std::process::Stdio::piped()).spawn().expect("kpi starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("its messages")).lines();
+    let line = lines.find_map(|l| l.ok().filter(|l| l.contains("Serving docs at"))).expect("it serves");
+    let port: u16 = line.rsplit(':').next().and_then(|p| p.parse().ok()).expect("a port");
+    let (status, body) = get(port, "/", "localhost");
+    assert!(status.contains("200") && body.starts_with("<!doctype html>"), "{status}");
+    assert!(get(port, "/manifest.json?cb=1", "127.0.0.1:1").1.contains("model.shop.orders"));
+    assert!(get(port, "/catalog.json", "[::1]:8080").0.contains("200"));
+    assert_eq!(get(port, "/assets/a%20b.svg", "localhost").1, "<svg/>");
+    for path in [
+        "/run_results.json",
+        "/../dbt_project.yml",
+        "/assets/../manifest.json",
+        "/assets/%2e%2e/run_results.json",
+        "/x",
+    ] {
+        assert!(get(port, path, "localhost").0.contains("404"), "{path}");
     }
+    assert!(get(port, "/manifest.json", "evil.example").0.contains("421"));
+    server.kill().expect("it ends");
+    server.wait().expect("it ends");
+}
+
+#[test]
+fn serving_needs_artifacts_and_a_port_that_is_free() {
+    let project = Project::dbt(&[("models/a.sql", "select 1 as a")]);
+    let mut out = project.kpi(&["docs", "serve", "--no-browser"]).expect(2).stderr;
+    project.kpi(&["docs", "generate"]).expect(0);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    out += &project.kpi(&["docs", "serve", "--no-browser", "--port", &port]).expect(2).stderr;
+    let root = project.root().canonicalize().expect("a folder").display().to_string();
+    let lines: Vec<String> = out
+        .lines()
+        .filter(|line| line.starts_with("  ") || line.contains("K0010"))
+        .map(|line| {
+            line.replace(&root, "ROOT")
+                .replace(&project.root().display().to_string(), "ROOT")
+                .replace(&port, "PORT")
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
 }

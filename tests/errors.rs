@@ -97,7 +97,7 @@ fn a_key_that_stands_twice() {
       --> models/schema.yml:2:5 (first given here)
       2 |   - name: a
         |     ^
-      hint: keep one of the two: only the last one would count
+      hint: keep one of the two: only the last one counts
     ");
 }
 

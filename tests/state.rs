@@ -116,7 +116,8 @@ fn each_kind_of_change_has_its_part() {
 
     project
         .write("models/schema.yml", SCHEMA.replace("[not_null]", "[{not_null: {config: {severity: warn}}}]"));
-    assert_eq!(parts(&project), ["configs: shop.not_null_orders_id"]);
+    let parts_of_test = ["body: shop.not_null_orders_id", "configs: shop.not_null_orders_id"];
+    assert_eq!(parts(&project), parts_of_test);
     project.write("models/schema.yml", SCHEMA.replace("[not_null]", "[{not_null: {config: {tags: [x]}}}]"));
     assert!(selected(&project, "state:modified").is_empty());
 
@@ -508,7 +509,7 @@ fn states_that_cannot_be_compared_with() {
     let call = project.kpi(&["ls", "--state", "state"]).expect(2);
     assert_snapshot!(said(&project, &call), @"
     Runtime Error [K0123]
-      [root]/state/manifest.json is not the artifact that its name says: EOF while parsing an object at line 1 column 11
+      [root]/state/manifest.json is not the artifact that its name says: it is not whole JSON (line 1, column 11)
       hint: run the command that makes it again
     ");
     project.write("state/manifest.json", "{\"nodes\": {}}");

@@ -11,10 +11,14 @@ use std::time::Instant;
 
 /// Where executed SQL is reported.
 pub trait SqlLog: Send + Sync {
-    /// A statement was sent.
-    fn sent(&self, sql: &str);
+    /// A statement was sent on the session of this name.
+    fn sent(&self, connection: &str, sql: &str);
     /// A statement ended after some seconds.
     fn ended(&self, status: &str, seconds: f64);
+    /// A session of this name was opened.
+    fn opened(&self, connection: &str) {
+        let _ = connection;
+    }
 }
 
 /// The comment that every statement carries, so that the database's log tells which node sent it.
@@ -107,6 +111,9 @@ impl NodeConnection {
             let session = self.adapter.connect(&name)?;
             *self.cancel.lock() = Some(session.cancel_handle());
             state.session = Some(session);
+            if let Some(log) = &self.log {
+                log.opened(&name);
+            }
         }
         match state.session.as_mut() {
             Some(session) => work(session.as_mut()),
@@ -141,7 +148,7 @@ impl NodeConnection {
         work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
     ) -> Result<T, AdapterError> {
         if let Some(log) = &self.log {
-            log.sent(sql);
+            log.sent(&self.name(), sql);
         }
         let start = Instant::now();
         let result = self.with_session(work);

@@ -164,7 +164,9 @@ fn head(text: &[u8]) -> serde_json::Result<Option<HeadMetadata>> {
 }
 
 fn broken(path: &Path, cause: &serde_json::Error) -> Diagnostic {
-    let message = format!("{} is not the artifact that its name says: {cause}", path.display());
+    let what = if cause.is_data() { "a value there is not what is expected" } else { "it is not whole JSON" };
+    let place = format!("line {}, column {}", cause.line(), cause.column());
+    let message = format!("{} is not the artifact that its name says: {what} ({place})", path.display());
     Diagnostic::error("K0123", "Runtime Error", message).with_hint("run the command that makes it again")
 }
 

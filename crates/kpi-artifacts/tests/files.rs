@@ -117,6 +117,7 @@ fn project() -> Project {
     Project {
         root: "/shop".into(),
         packages: vec![Package {
+            suites: Vec::new(),
             name: "shop".into(),
             root: "/shop".into(),
             config: ProjectConfig { quoting: map(json!({"identifier": false})), ..ProjectConfig::default() },

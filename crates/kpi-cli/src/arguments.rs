@@ -229,6 +229,29 @@ fn inline(command: Command) -> Command {
         .arg(value("inline-direct", "SQL", "Use this SQL as it is, without the project").hide(true))
 }
 
+/// `kpi suite ...`
+fn suite() -> Command {
+    Command::new("suite")
+        .about("Work with suites of expectations")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("cases")
+                .about("Answer the cases of a case file on a fresh database in memory")
+                .arg(
+                    Arg::new("file")
+                        .required(true)
+                        .value_name("FILE")
+                        .help("Case file: tables and expectations"),
+                )
+                .arg(
+                    value("output", "FORMAT", "Format of an answer")
+                        .value_parser(PossibleValuesParser::new(["json", "text"]))
+                        .default_value("text"),
+                ),
+        )
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
@@ -273,6 +296,11 @@ pub fn command() -> Command {
     .subcommand(event_time(empty(full_refresh(selection(sub("run", "Build models"))))))
     .subcommand(store_failures(resource_types(selection(sub("test", "Test data")))))
     .subcommand(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample")))
+    .subcommand(full_refresh(resource_types(selection(sub(
+        "clone",
+        "Point relations at those of the environment whose manifest is in --state",
+    )))))
+    .subcommand(full_refresh(sub("retry", "Run again what failed or was skipped in the last run")))
     .subcommand(empty(selection(sub("snapshot", "Record changes of rows over time"))))
     .subcommand(
         resource_types(inline(empty(full_refresh(selection(sub("compile", "Render models to SQL without running them"))))))
@@ -302,12 +330,19 @@ pub fn command() -> Command {
             .subcommand(with_switch(
                 selection(sub("generate", "Compile, and write the catalog of what the database has"))
                     .arg(flag("empty-catalog", "Ask the database nothing: the catalog has no entries"))
-                    .arg(flag("static", "Refused: there is no documentation site yet").hide(true)),
+                    .arg(flag("static", "Also write static_index.html, which has everything in one file")),
                 &switch("compile", None, "Compile what is selected first (default)"),
                 false,
             ))
-            .subcommand(sub("serve", "Refused: there is no documentation site yet").hide(true)),
+            .subcommand(with_switch(
+                sub("serve", "Show the documentation in a browser")
+                    .arg(value("host", "HOST", "Address to listen on (default 127.0.0.1)"))
+                    .arg(value("port", "PORT", "Port to listen on (default 8080)").value_parser(value_parser!(u16))),
+                &switch("browser", None, "Open a browser (default)"),
+                false,
+            )),
     )
+    .subcommand(suite())
     .subcommand(
         sub("source", "Look after the project's sources")
             .subcommand_required(true)

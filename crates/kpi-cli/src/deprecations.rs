@@ -1,20 +1,36 @@
 //! What a call uses that dbt wants to see no more: flags and variables of former times.
 
+use crate::event_shapes;
 use crate::messages::Messages;
 use crate::session::Session;
-use kpi_diagnostics::Level;
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use serde_json::{Value as Json, json};
+
+/// The first line of every deprecation.
+pub const DEPRECATED: &str = "Deprecated functionality";
+
+/// Deprecations that dbt raises past its register: the summary does not count them.
+const UNCOUNTED: &[&str] = &[
+    "AdapterDeprecationWarning",
+    "BehaviorChangeEvent",
+    "CollectFreshnessReturnSignature",
+    "DeprecationsSummary",
+    "GetMetaKeyWarning",
+    "InternalDeprecation",
+    "SpacesInResourceNameDeprecation",
+    "TestsConfigDeprecation",
+];
+
+/// Whether the summary at the end counts this event.
+pub fn is_counted(name: &str) -> bool {
+    event_shapes::is_deprecation(name) && !UNCOUNTED.contains(&name)
+}
 
 /// The prefix that is kept for dbt's own variables.
 const RESERVED: &str = "DBT_ENGINE_";
 
 fn warn(messages: &Messages, name: &'static str, text: &str, data: Json) {
-    messages.say_with(
-        name,
-        Level::Warn,
-        format!("[WARNING][{name}]: Deprecated functionality\n{text}"),
-        data,
-    );
+    messages.say_with(name, Level::Warn, format!("[WARNING][{name}]: {DEPRECATED}\n{text}"), data);
 }
 
 /// Whether `--models` or one of its short forms was typed.
@@ -27,18 +43,36 @@ pub fn says_models() -> bool {
     })
 }
 
+/// Whether `--select` or its short form was typed.
+pub fn says_select() -> bool {
+    std::env::args_os().skip(1).any(|word| {
+        let word = word.to_string_lossy();
+        matches!(&*word, "-s" | "--select") || word.starts_with("--select=")
+    })
+}
+
 /// Warns of what the call itself uses.
 pub fn of_call(session: &Session) {
     let messages = &session.messages;
     for (old, new) in &session.flags.renamed {
-        messages.say_with(
+        warn(
+            messages,
             "EnvironmentVariableRenamed",
-            Level::Warn,
-            format!(
-                "[WARNING]: The environment variable `{old}` has been renamed as `{new}`.\nWhile `{old}` is set, its \
-                 value is used instead of `{new}`."
+            &format!(
+                "The environment variable `{old}` has been renamed as `{new}`.\nWhile `{old}` is set, its value is used \
+                 instead of `{new}`."
             ),
             json!({"old_name": old, "new_name": new}),
+        );
+    }
+    if let Some(place) = &session.flags.moved {
+        let message = "flags under 'config' in profiles.yml are deprecated";
+        let moved = Diagnostic::warning("K0203", "Deprecation", message);
+        messages.diagnostic(
+            moved
+                .with_span(place.clone())
+                .with_hint("move them to `flags:` in dbt_project.yml")
+                .with_event("ProjectFlagsMovedDeprecation", json!({})),
         );
     }
     if says_models() {
@@ -101,12 +135,14 @@ pub fn summary(messages: &Messages, show_all: bool) {
         let times = if *count == 1 { "occurrence" } else { "occurrences" };
         text.push_str(&format!("\n- {name}: {count} {times}"));
     }
-    let hidden = !show_all && counts.iter().any(|(_, count)| *count > 1);
-    if hidden {
+    if !show_all {
         text.push_str("\nTo see each of them, run the command again with `--show-all-deprecations`.");
     }
-    let summaries: Vec<Json> =
-        counts.iter().map(|(name, count)| json!({"event_name": name, "occurrences": count})).collect();
-    let data = json!({"summaries": summaries, "show_all_hint": hidden});
+    let code = |name| event_shapes::shape(name).map_or("", |shape| shape.code);
+    let summaries: Vec<Json> = counts
+        .iter()
+        .map(|(name, count)| json!({"event_name": name, "event_code": code(name), "occurrences": count}))
+        .collect();
+    let data = json!({"summaries": summaries, "show_all_hint": !show_all});
     warn(messages, "DeprecationsSummary", &text, data);
 }

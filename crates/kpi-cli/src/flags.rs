@@ -2,7 +2,8 @@
 //! the default. `flags` in templates and `args` in run results are made of the same table.
 
 use clap::ArgMatches;
-use kpi_diagnostics::{Diagnostic, nearest};
+use kpi_diagnostics::{Diagnostic, Span, nearest};
+use kpi_project::WrittenFlags;
 use serde_json::{Map, Value as Json, json};
 
 /// Behaviour-change flags, which only the project sets: name and default.
@@ -117,15 +118,66 @@ pub struct Flags {
     from_project: Vec<&'static str>,
     /// Environment variables that were set under a name of former times: old name, new name.
     pub renamed: Vec<(&'static str, String)>,
+    /// Where the project's flags stand, if that is the deprecated place in `profiles.yml`.
+    pub moved: Option<Span>,
 }
 
-/// Names of former times: variable and flag.
+/// What a flag holds.
+enum FlagKind {
+    Switch,
+    Number,
+    Text,
+    List,
+}
+
+fn kind_of(name: &str, behaviour: bool) -> FlagKind {
+    if behaviour || SWITCHES.iter().any(|(n, _)| *n == name) {
+        FlagKind::Switch
+    } else if NUMBERS.iter().any(|(n, _, _)| *n == name) {
+        FlagKind::Number
+    } else if LISTS.iter().any(|(n, _)| *n == name) {
+        FlagKind::List
+    } else {
+        FlagKind::Text
+    }
+}
+
+/// Names of former times: variable and flag. They beat all else, as with dbt; `DBT_NO_PRINT` says the opposite of the
+/// flag.
 const RENAMED: &[(&str, &str)] = &[
     ("DBT_DEFER_TO_STATE", "defer"),
     ("DBT_FAVOR_STATE_MODE", "favor_state"),
     ("DBT_NO_PRINT", "print"),
     ("DBT_ARTIFACT_STATE_PATH", "state"),
 ];
+
+/// The flags that a dbt project may set, besides behaviour flags. A native project may set all.
+const OF_PROJECTS: &[&str] = &[
+    "cache_selected_only",
+    "debug",
+    "fail_fast",
+    "indirect_selection",
+    "log_format",
+    "log_format_file",
+    "log_level",
+    "log_level_file",
+    "partial_parse",
+    "populate_cache",
+    "printer_width",
+    "send_anonymous_usage_stats",
+    "static_parser",
+    "use_colors",
+    "use_colors_file",
+    "use_experimental_parser",
+    "version_check",
+    "warn_error",
+    "warn_error_options",
+    "write_json",
+];
+
+/// Flags of which only one may be given.
+const EXCLUSIVE: &[[&str; 2]] =
+    &[["warn_error", "warn_error_options"], ["select", "inline"], ["selector", "inline"]];
 
 /// A flag of the log file that follows one of the terminal unless it is set itself.
 const FOLLOWERS: &[(&str, &str)] =
@@ -135,10 +187,13 @@ const FOLLOWERS: &[(&str, &str)] =
 pub fn environment(name: &str) -> Option<String> {
     let upper = name.to_uppercase();
     let set = |variable: &str| std::env::var(variable).ok().filter(|v| !v.is_empty());
-    let renamed = RENAMED.iter().find(|(_, flag)| *flag == name).and_then(|(old, _)| set(old));
-    renamed.or_else(|| {
-        ["KPI_", "DBT_ENGINE_", "DBT_"].iter().find_map(|prefix| set(&format!("{prefix}{upper}")))
-    })
+    ["KPI_", "DBT_ENGINE_", "DBT_"].iter().find_map(|prefix| set(&format!("{prefix}{upper}")))
+}
+
+/// The value of a variable of former times.
+fn of_former_times(name: &str) -> Option<String> {
+    let (old, _) = RENAMED.iter().find(|(_, flag)| *flag == name)?;
+    std::env::var(old).ok().filter(|value| !value.is_empty())
 }
 
 fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
@@ -183,7 +238,9 @@ impl Flags {
         let dashed = |name: &str| name.replace('_', "-");
         for (name, default) in SWITCHES {
             let given = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
-            let value = if given(&dashed(name)) {
+            let value = if let Some(text) = of_former_times(name) {
+                Some(parse_switch(name, &text)? != (*name == "print"))
+            } else if given(&dashed(name)) {
                 Some(true)
             } else if given(&format!("no-{}", dashed(name))) {
                 Some(false)
@@ -199,6 +256,7 @@ impl Flags {
         }
         for (name, env, default) in VALUES {
             let given = matches.try_get_one::<String>(&dashed(name)).ok().flatten().cloned();
+            let given = of_former_times(name).or(given);
             let value = given.or_else(|| if *env { environment(name) } else { None });
             if value.is_none() {
                 flags.from_project.push(name);
@@ -246,6 +304,9 @@ impl Flags {
             } else {
                 given
             };
+            if value.is_empty() {
+                flags.from_project.push(name);
+            }
             flags.values.insert((*name).to_owned(), json!(value));
         }
         for (name, default) in BEHAVIOUR_FLAGS {
@@ -257,8 +318,39 @@ impl Flags {
             }
         }
         flags.check_event_times()?;
+        flags.check_folders()?;
         flags.follow();
         Ok(flags)
+    }
+
+    /// Takes over the flags of an earlier call, for another try of it. Of the call that is made now count its folders,
+    /// `--warn-error`, and `--vars` and `--threads` where they are `given`.
+    pub fn repeat(&mut self, earlier: &Map<String, Json>, now: &Self, given: impl Fn(&str) -> bool) {
+        const OF_THIS_CALL: [&str; 6] =
+            ["log_path", "profiles_dir", "project_dir", "defer_state", "target_path", "warn_error"];
+        let of_this_call =
+            |key: &str| OF_THIS_CALL.contains(&key) || (matches!(key, "vars" | "threads") && given(key));
+        for (key, value) in earlier {
+            // dbt's names of these two.
+            let key = match key.as_str() {
+                "resource_types" => "resource_type",
+                "exclude_resource_types" => "exclude_resource_type",
+                key => key,
+            };
+            let value = match (key, value) {
+                ("show", _) => continue,
+                ("vars" | "args", Json::Object(map)) if map.is_empty() => Json::Null,
+                ("vars" | "args", Json::Object(_)) => value.to_string().into(),
+                (_, value) => value.clone(),
+            };
+            if self.values.contains_key(key) {
+                self.values.insert(key.to_owned(), value);
+            }
+        }
+        for (key, value) in now.values.iter().filter(|(key, _)| of_this_call(key)) {
+            self.values.insert(key.clone(), value.clone());
+        }
+        self.follow();
     }
 
     /// Lets the flags of the log file follow those of the terminal.
@@ -298,38 +390,101 @@ impl Flags {
         }
     }
 
-    /// Applies the project's `flags:` where neither command line nor environment said anything.
+    /// Applies the project's flags where neither command line nor environment said anything. Gives warnings of those
+    /// that are ignored.
     ///
     /// # Errors
-    /// A behaviour flag that is no boolean.
-    pub fn apply_project(&mut self, project: &Map<String, Json>) -> Result<(), Diagnostic> {
-        for (key, value) in project {
-            let key = key.to_lowercase().replace('-', "_");
-            if BEHAVIOUR_FLAGS.iter().any(|(name, _)| *name == key) {
-                if !value.is_boolean() {
-                    return Err(Diagnostic::error(
-                        "K0206",
-                        "Runtime Error",
-                        format!("The project flag '{key}' is {value}, but must be true or false"),
-                    ));
+    /// A flag that no native project has; flags that exclude each other.
+    pub fn apply_project(&mut self, project: &WrittenFlags) -> Result<Vec<Diagnostic>, Diagnostic> {
+        let mut warnings = Vec::new();
+        self.moved = project.in_profiles.clone();
+        for flag in &project.flags {
+            let key = flag.name.to_lowercase().replace('-', "_");
+            let behaviour = BEHAVIOUR_FLAGS.iter().any(|(name, _)| *name == key);
+            let settable = match project.native {
+                true => self.values.contains_key(&key),
+                false => OF_PROJECTS.contains(&key.as_str()),
+            };
+            if !behaviour && !settable {
+                let known =
+                    || BEHAVIOUR_FLAGS.iter().map(|(name, _)| *name).chain(OF_PROJECTS.iter().copied());
+                let Some(near) = nearest(&key, known()) else { continue };
+                let message = format!("There is no project flag '{}'", flag.name);
+                let hint = format!("did you mean '{near}'?");
+                if project.native {
+                    let error = Diagnostic::error("K0206", "Runtime Error", message);
+                    return Err(error.with_span(flag.span.clone()).with_hint(hint));
                 }
-                self.values.insert(key, value.clone());
+                // dbt passes over flags that it does not know.
+                let warning = Diagnostic::warning("K0206", "Warning", format!("{message}: it is ignored"));
+                warnings.push(warning.with_span(flag.span.clone()).with_hint(hint));
+                continue;
+            }
+            if flag.value.is_null() {
+                continue;
+            }
+            let fits = match kind_of(&key, behaviour) {
+                FlagKind::Switch => flag.value.is_boolean(),
+                FlagKind::Number => flag.value.is_i64(),
+                FlagKind::Text if key == "warn_error_options" => flag.value.is_object(),
+                FlagKind::Text => flag.value.is_string(),
+                FlagKind::List => flag.value.is_array(),
+            };
+            if !fits {
+                let wanted = match kind_of(&key, behaviour) {
+                    FlagKind::Switch => "true or false",
+                    FlagKind::Number => "a whole number",
+                    FlagKind::Text if key == "warn_error_options" => "a mapping",
+                    FlagKind::Text => "a text",
+                    FlagKind::List => "a list",
+                };
+                let message =
+                    format!("The project flag '{}' is {}, but must be {wanted}", flag.name, flag.value);
+                let wrong = Diagnostic::warning("K0206", "Warning", format!("{message}: it is ignored"));
+                warnings.push(wrong.with_span(flag.span.clone()));
+                continue;
+            }
+            if behaviour {
+                self.values.insert(key, flag.value.clone());
             } else if let Some(place) = self.from_project.iter().position(|name| *name == key) {
                 self.from_project.remove(place);
-                self.values.insert(key, value.clone());
-            } else if !self.values.contains_key(&key)
-                && let Some(near) = nearest(&key, BEHAVIOUR_FLAGS.iter().map(|(name, _)| *name))
-            {
-                return Err(Diagnostic::error(
-                    "K0206",
-                    "Runtime Error",
-                    format!("There is no project flag '{key}'"),
-                )
-                .with_hint(format!("did you mean '{near}'?")));
+                self.values.insert(key, flag.value.clone());
             }
         }
         self.follow();
-        Ok(())
+        self.check_exclusive()?;
+        Ok(warnings)
+    }
+
+    /// A project folder that is named must be there.
+    fn check_folders(&self) -> Result<(), Diagnostic> {
+        match self.text("project_dir") {
+            Some(folder) if !std::path::Path::new(folder).is_dir() => Err(Diagnostic::error(
+                "K0015",
+                "Usage Error",
+                format!("Invalid value for '--project-dir': Directory '{folder}' does not exist."),
+            )
+            .with_hint("name the folder that holds dbt_project.yml or kpi.toml")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Flags of which only one may be given.
+    fn check_exclusive(&self) -> Result<(), Diagnostic> {
+        let given = |name: &str| !self.from_project.contains(&name) && self.values.contains_key(name);
+        match EXCLUSIVE.iter().find(|pair| pair.iter().all(|name| given(name))) {
+            None => Ok(()),
+            Some([first, second]) => Err(Diagnostic::error(
+                "K0008",
+                "Usage Error",
+                format!("{second}: not allowed with argument {first}"),
+            )
+            .with_hint(format!(
+                "leave out --{} or --{}",
+                first.replace('_', "-"),
+                second.replace('_', "-")
+            ))),
+        }
     }
 
     /// Whether there is a flag of this name.

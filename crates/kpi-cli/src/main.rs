@@ -8,18 +8,21 @@
 mod arguments;
 mod commands;
 mod deprecations;
-mod event_codes;
+mod event_shapes;
 mod flags;
 mod interrupt;
 mod invocation_args;
 mod log_file;
+mod log_lines;
 mod messages;
+mod notes;
 mod previous;
 mod progress;
 mod session;
 mod summary;
 mod target;
 mod text_table;
+mod usage_errors;
 mod version;
 mod warnings;
 

@@ -3,29 +3,23 @@
 //! In text, messages go to stderr and what the command was called for (rows, lists, compiled SQL) to stdout, so that
 //! it can be piped. With `--log-format json` everything goes to stdout, one object a line, in dbt's shape.
 
-use crate::event_codes;
+use crate::deprecations::{self, DEPRECATED};
+use crate::event_shapes;
 use crate::flags::Flags;
 use crate::log_file::LogFile;
+use crate::log_lines::{Format, Lines};
 use crate::progress::{self, Progress};
 use crate::warnings::{Treatment, WarningRules};
+use indexmap::IndexMap;
 use kpi_diagnostics::{Diagnostic, Event, EventSink, Level, Severity};
 use parking_lot::Mutex;
-use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
+use serde_json::{Map, Value as Json};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-/// Format of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Text,
-    Debug,
-    Json,
-}
-
 /// Sends events to the terminal and to the log file.
 pub struct Messages {
-    invocation_id: String,
+    lines: Lines,
     console: Format,
     console_level: Level,
     silent: bool,
@@ -35,14 +29,14 @@ pub struct Messages {
     cache_events: bool,
     file_format: Format,
     file_level: Level,
+    file_colour: bool,
     file: Mutex<LogFile>,
     progress: Option<Progress>,
     rules: WarningRules,
     failed_warnings: Mutex<Vec<String>>,
-    /// How often each deprecation was met.
-    deprecations: Mutex<BTreeMap<&'static str, usize>>,
+    /// How often each deprecation was met, in the order in which they were.
+    deprecations: Mutex<IndexMap<&'static str, usize>>,
     show_all_deprecations: bool,
-    secrets: Vec<String>,
 }
 
 fn level_of(text: Option<&str>) -> Option<Level> {
@@ -55,26 +49,6 @@ fn level_of(text: Option<&str>) -> Option<Level> {
     }
 }
 
-fn format_of(text: Option<&str>) -> Format {
-    match text.map(str::to_lowercase).as_deref() {
-        Some("json") => Format::Json,
-        Some("debug") => Format::Debug,
-        _ => Format::Text,
-    }
-}
-
-/// The thread's name as dbt's logs have it: tools group lines by it.
-fn thread_name() -> String {
-    let thread = std::thread::current();
-    match thread.name() {
-        Some(name) => match name.strip_prefix("worker-") {
-            Some(number) => format!("Thread-{number} (worker)"),
-            None => name.to_owned(),
-        },
-        None => "MainThread".to_owned(),
-    }
-}
-
 impl Messages {
     /// Sinks as the flags say. The log file is opened later, when the project's log path is known.
     ///
@@ -83,17 +57,14 @@ impl Messages {
     pub fn new(flags: &Flags, invocation_id: &str) -> Result<Self, Diagnostic> {
         let quiet = flags.switch("quiet");
         let level = level_of(flags.text("log_level"));
-        let console = match format_of(flags.text("log_format")) {
-            Format::Text if flags.switch("debug") => Format::Debug,
-            other => other,
-        };
+        let console = Format::of(flags.text("log_format"), Format::Text);
         let terminal = std::io::stderr().is_terminal();
         let colour = flags.maybe("use_colors").unwrap_or(terminal) && console != Format::Json;
         let progress = (terminal && console == Format::Text && !quiet && level.is_some()).then(Progress::new);
         let file_level = level_of(flags.text("log_level_file"));
         let file = if file_level.is_some() { LogFile::Waiting(Vec::new()) } else { LogFile::Off };
         let messages = Self {
-            invocation_id: invocation_id.to_owned(),
+            lines: Lines::new(invocation_id),
             console,
             console_level: if quiet { Level::Error } else { level.unwrap_or(Level::Error) },
             silent: level.is_none(),
@@ -101,21 +72,22 @@ impl Messages {
             print: flags.switch("print"),
             colour,
             cache_events: flags.switch("log_cache_events"),
-            file_format: format_of(flags.text("log_format_file")),
+            file_format: Format::of(flags.text("log_format_file"), Format::Debug),
             file_level: file_level.unwrap_or(Level::Error),
+            file_colour: flags.switch("use_colors_file"),
             file: Mutex::new(file),
             progress,
-            rules: WarningRules::new(flags.switch("warn_error"), flags.value("warn_error_options"))?,
+            rules: WarningRules::new(
+                flags.switch("warn_error"),
+                flags.value("warn_error_options"),
+                flags.switch("require_all_warnings_handled_by_warn_error"),
+            )?,
             failed_warnings: Mutex::new(Vec::new()),
-            deprecations: Mutex::new(BTreeMap::new()),
+            deprecations: Mutex::new(IndexMap::new()),
             show_all_deprecations: flags.switch("show_all_deprecations"),
-            secrets: secrets(),
         };
-        if messages.file_format != Format::Json {
-            let time = chrono::Local::now().format("%H:%M:%S%.6f");
-            messages.file.lock().line(&format!(
-                "\n\n============================== {time} | {invocation_id} =============================="
-            ));
+        if messages.file_format == Format::Debug {
+            messages.file.lock().line(&messages.lines.separator());
         }
         Ok(messages)
     }
@@ -183,8 +155,10 @@ impl Messages {
                     _ => Map::new(),
                 };
                 let event = Event { name, level: Level::Info, message: text, data };
-                let shown =
-                    if self.is_json() { self.json_line(&event) } else { self.scrub(event.message.clone()) };
+                let shown = match self.console {
+                    Format::Json => self.lines.json(&event),
+                    _ => self.lines.scrub(event.message.clone()),
+                };
                 if writeln!(out, "{shown}").is_err() {
                     // Nobody reads any more (`kpi ls | head`).
                     break;
@@ -224,51 +198,27 @@ impl Messages {
         }
     }
 
-    fn json_line(&self, event: &Event) -> String {
-        let info = json!({
-            "category": "",
-            "code": event_codes::code(event.name),
-            "extra": {},
-            "invocation_id": self.invocation_id,
-            "level": event.level.as_str(),
-            "msg": event.message,
-            "name": event.name,
-            "pid": std::process::id(),
-            "thread": thread_name(),
-            "ts": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-        });
-        let mut data = event.data.clone();
-        if data.is_empty() {
-            data.insert("msg".to_owned(), Json::from(event.message.clone()));
-        }
-        self.scrub(json!({"data": data, "info": info}).to_string())
-    }
-
-    fn debug_line(&self, event: &Event) -> String {
-        let time = chrono::Local::now().format("%H:%M:%S%.6f");
-        let thread = thread_name();
-        let thread: String = thread.chars().take(10).collect();
-        self.scrub(format!("{time} [{:<5}] [{thread:<10}]: {}", event.level.as_str(), event.message))
-    }
-
-    fn scrub(&self, mut text: String) -> String {
-        for secret in &self.secrets {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), "*****");
-            }
-        }
-        text
-    }
-
     fn to_file(&self, event: &Event) {
-        if event.level < self.file_level || !self.file.lock().wanted() {
+        if event.level < self.file_level || NOT_IN_FILE.contains(&event.name) {
+            return;
+        }
+        if (self.hides_cache(event)) || !self.file.lock().wanted() {
             return;
         }
         let line = match self.file_format {
-            Format::Json => self.json_line(event),
-            Format::Text | Format::Debug => self.debug_line(event),
+            Format::Json => self.lines.json(event),
+            format if self.file_colour => {
+                let painted = progress::paint(event, &event.message);
+                self.lines.text(format, event, painted)
+            }
+            format => self.lines.text(format, event, event.message.clone()),
         };
         self.file.lock().line(&line);
+    }
+
+    /// Events of the relation cache are many: they are shown to those who ask for them.
+    fn hides_cache(&self, event: &Event) -> bool {
+        matches!(event.name, "CacheAction" | "CacheDumpGraph") && !self.cache_events
     }
 
     fn to_console(&self, event: &Event) {
@@ -276,38 +226,25 @@ impl Messages {
         if printed && !self.print {
             return;
         }
-        if self.silent || (!printed && event.level < self.console_level) {
+        if self.silent || (!printed && event.level < self.console_level) || self.hides_cache(event) {
             return;
         }
-        if matches!(event.name, "CacheAction" | "CacheDumpGraph") && !self.cache_events {
-            return;
-        }
-        if self.is_json() {
-            let line = self.json_line(event);
+        if self.is_json() || printed {
+            let line = match self.console {
+                Format::Json => self.lines.json(event),
+                _ => self.lines.scrub(event.message.clone()),
+            };
             self.aside(|| {
                 let mut out = std::io::stdout().lock();
                 let _ = writeln!(out, "{line}").and_then(|()| out.flush());
             });
             return;
         }
-        if printed {
-            let line = self.scrub(event.message.clone());
-            self.aside(|| {
-                let mut out = std::io::stdout().lock();
-                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-            });
-            return;
-        }
-        let text = if self.console == Format::Debug {
-            self.debug_line(event)
-        } else {
-            self.scrub(event.message.clone())
-        };
-        let text = if self.colour { progress::paint(event, &text) } else { text };
-        let line = if self.console == Format::Debug || text.is_empty() || self.quiet {
-            text
-        } else {
-            format!("{}  {text}", chrono::Local::now().format("%H:%M:%S"))
+        let text = if self.colour { progress::paint(event, &event.message) } else { event.message.clone() };
+        let bare = text.is_empty() || self.quiet;
+        let line = match self.console {
+            Format::Text if bare => self.lines.scrub(text),
+            format => self.lines.text(format, event, text),
         };
         self.aside(|| {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
@@ -315,17 +252,9 @@ impl Messages {
     }
 }
 
-/// Values of secret environment variables: never shown.
-pub fn secrets() -> Vec<String> {
-    const PREFIXES: [&str; 3] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET", "DBT_ENGINE_ENV_SECRET"];
-    let mut found: Vec<String> = std::env::vars_os()
-        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-        .filter(|(k, v)| PREFIXES.iter().any(|p| k.starts_with(p)) && !v.trim().is_empty())
-        .map(|(_, v)| v)
-        .collect();
-    found.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    found
-}
+/// What `kpi clean` says would be written to the folder that it deletes.
+const NOT_IN_FILE: &[&str] =
+    &["CheckCleanPath", "ConfirmCleanPath", "FinishedCleanPaths", "ProtectedCleanPath"];
 
 /// The event that dbt raises for what a diagnostic warns of, so that `--warn-error-options` can name it.
 fn event_name(code: &str) -> &'static str {
@@ -350,28 +279,28 @@ fn event_name(code: &str) -> &'static str {
         "K0722" => "SeedExceedsLimitSamePath",
         "K0723" => "SeedExceedsLimitAndPathChanged",
         "K0724" => "UnversionedBreakingChange",
-        _ => "Diagnostic",
+        _ => "Note",
     }
 }
 
 impl EventSink for Messages {
     fn emit(&self, event: Event) {
         if event.level == Level::Warn {
-            match self.rules.treatment(event.name) {
-                Treatment::Show => {}
-                Treatment::Silence => return,
-                Treatment::Error => {
-                    self.failed_warnings.lock().push(event.message);
+            let treatment = self.rules.treatment(event.name);
+            if treatment == Treatment::Error {
+                self.failed_warnings.lock().push(event.message);
+                return;
+            }
+            if deprecations::is_counted(event.name) {
+                let mut counts = self.deprecations.lock();
+                let count = counts.entry(event.name).or_insert(0);
+                *count += 1;
+                // One of a kind says what to change; hundreds would hide everything else.
+                if *count > 1 && !self.show_all_deprecations && event.name != "EnvironmentVariableRenamed" {
                     return;
                 }
             }
-        }
-        if event.level == Level::Warn && event.name.ends_with("Deprecation") {
-            let mut counts = self.deprecations.lock();
-            let count = counts.entry(event.name).or_insert(0);
-            *count += 1;
-            // One of a kind says what to change; hundreds would hide everything else.
-            if *count > 1 && !self.show_all_deprecations {
+            if treatment == Treatment::Silence {
                 return;
             }
         }
@@ -382,13 +311,27 @@ impl EventSink for Messages {
         self.to_file(&event);
     }
 
-    fn diagnostic(&self, diagnostic: Diagnostic) {
-        let name = event_name(diagnostic.code);
+    fn forbids(&self, name: &str) -> bool {
+        self.rules.treatment(name) == Treatment::Error
+    }
+
+    fn diagnostic(&self, mut diagnostic: Diagnostic) {
+        let (name, data) = match diagnostic.event.take() {
+            Some(event) => *event,
+            None => (event_name(diagnostic.code), Map::new()),
+        };
         let rendered = diagnostic.render();
         let event = match diagnostic.severity {
             Severity::Error => Event::new(name, Level::Error, rendered),
+            Severity::Warning if event_shapes::is_deprecation(name) => {
+                Event::new(name, Level::Warn, format!("[WARNING][{name}]: {DEPRECATED}\n{rendered}"))
+            }
+            // That a profile names no target is worth a mention, no warning.
+            Severity::Warning if name == "MissingProfileTarget" => {
+                Event::new(name, Level::Info, diagnostic.message)
+            }
             Severity::Warning => Event::new(name, Level::Warn, format!("[WARNING]: {rendered}")),
         };
-        self.emit(event.with("code", diagnostic.code).with("msg", diagnostic.message));
+        self.emit(Event { data, ..event });
     }
 }

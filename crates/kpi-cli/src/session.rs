@@ -6,11 +6,11 @@ use crate::messages::Messages;
 use crate::previous::Previous;
 use crate::{interrupt, warnings};
 use kpi_adapter::Adapter;
-use kpi_artifacts::Invocation;
+use kpi_artifacts::{EarlierResult, Invocation};
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_manifest::context::{Shared, SharedOptions};
 use kpi_manifest::{Manifest, ResourceType};
-use kpi_project::{Dependencies, LoadOptions, Project};
+use kpi_project::{Dependencies, LoadOptions, Project, TargetSettings};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +58,14 @@ pub struct Session {
     pub invocation: Invocation,
     /// The folder that kpi was called in.
     pub working_dir: PathBuf,
+    /// What of an earlier run is to be tried once more, instead of what is selected.
+    pub retry: Option<Retry>,
+}
+
+/// What did not end well in an earlier run.
+pub struct Retry {
+    /// The nodes, with what came of them.
+    pub nodes: Vec<EarlierResult>,
 }
 
 /// A project that was read and understood.
@@ -175,12 +183,12 @@ impl Session {
         invocation_args::of(&self.flags, &place)
     }
 
-    /// Opens the target of a project.
+    /// Opens a target.
     ///
     /// # Errors
     /// Settings that the target does not understand.
-    pub fn adapter(&self, project: &Project) -> Result<Arc<dyn Adapter>, Failure> {
-        let adapter = crate::target::open(project)?;
+    pub fn adapter(&self, target: &TargetSettings) -> Result<Arc<dyn Adapter>, Failure> {
+        let adapter = crate::target::open(target)?;
         interrupt::cancel_on_interrupt(&adapter);
         let version = crate::target::version(&*adapter);
         self.messages.say_with(
@@ -199,7 +207,7 @@ impl Session {
     pub fn load(&self, inline: Option<&str>) -> Result<Loaded, Failure> {
         let project = Arc::new(self.load_project(true)?);
         let earlier = Previous::begin(self, &project.root, self.target_path(&project));
-        let adapter = self.adapter(&project)?;
+        let adapter = self.adapter(&project.target)?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
         let options = SharedOptions {
             flags: self.flags.to_map(),

@@ -3,8 +3,9 @@
 use crate::messages::Messages;
 use kpi_artifacts::{NodeResult, NodeStatus};
 use kpi_diagnostics::Level;
+use kpi_engine::{Life, group_of, node_info, result_info};
 use kpi_manifest::{Manifest, Node, ResourceType};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 /// More commands than these would be a wall of text.
@@ -67,6 +68,23 @@ fn node_of<'a>(manifest: &'a Manifest, unique_id: &str) -> Option<&'a Node> {
     manifest.node_ids.get(unique_id).and_then(|id| manifest.nodes.get(id.0 as usize))
 }
 
+/// The results of all nodes, for machines.
+pub fn ended(messages: &Messages, manifest: &Manifest, results: &[NodeResult], elapsed: f64) {
+    let infos: Vec<Json> = results.iter().map(result_info).collect();
+    let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    messages.say_with(
+        "EndRunResult",
+        Level::Debug,
+        "Command end result",
+        json!({
+            "results": infos,
+            "elapsed_time": elapsed,
+            "generated_at": now,
+            "success": succeeded(manifest, results),
+        }),
+    );
+}
+
 /// `Finished running 3 seeds, 22 data tests in 0 hours 0 minutes and 1.19 seconds (1.19s).`
 pub fn finished(messages: &Messages, manifest: &Manifest, results: &[NodeResult], elapsed: f64) {
     let kinds = kinds(manifest, results);
@@ -86,26 +104,15 @@ pub fn finished(messages: &Messages, manifest: &Manifest, results: &[NodeResult]
 
 /// A node's fields in the events about its result.
 fn info(manifest: &Manifest, result: &NodeResult) -> Json {
+    let steps = || result.timing.iter();
+    let life = Life {
+        status: result.status.as_str(),
+        started: steps().find_map(|step| step.started_at),
+        finished: steps().rev().find_map(|step| step.completed_at),
+    };
     match node_of(manifest, &result.unique_id) {
-        Some(node) => json!({
-            "node_path": &*node.path,
-            "node_name": &*node.name,
-            "unique_id": &*node.unique_id,
-            "resource_type": node.resource_type.as_str(),
-            "materialized": node.config.materialized(),
-            "node_status": result.status.as_str(),
-            "node_started_at": "",
-            "node_finished_at": "",
-            "meta": &node.meta,
-            "node_relation": {
-                "database": node.database.as_deref().unwrap_or_default(),
-                "schema": &*node.schema,
-                "alias": &*node.alias,
-                "relation_name": node.relation_name.as_deref().unwrap_or_default(),
-            },
-            "node_checksum": &*node.checksum.checksum,
-        }),
-        None => json!({"unique_id": &*result.unique_id, "node_status": result.status.as_str()}),
+        Some(node) => node_info(node, &life),
+        None => json!({"unique_id": &*result.unique_id, "node_status": life.status}),
     }
 }
 
@@ -115,29 +122,6 @@ fn unit_test_name(test: &Json) -> String {
     match test.get("version").filter(|version| !version.is_null()) {
         Some(version) => format!("{name}_v{}", kpi_manifest::version_text(version)),
         None => name.to_owned(),
-    }
-}
-
-/// The group of a node, as structured logs show it; a test is in that of the node that it tests.
-fn group(manifest: &Manifest, node: Option<&Node>) -> Option<Json> {
-    let node = node?;
-    let tested = || node_of(manifest, node.attached_node.as_deref()?)?.group.as_ref();
-    let name = node.group.as_ref().or_else(tested)?;
-    let group = manifest.groups.values().find(|g| g.name == *name)?;
-    let owner: Map<String, Json> = group
-        .owner
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.clone(), Json::from(python_text(value))))
-        .collect();
-    Some(json!({"name": &*group.name, "package_name": &*group.package_name, "owner": owner}))
-}
-
-/// A value as Python's `str()` shows it: structured logs hold owners as text.
-fn python_text(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        other => kpi_jinja::Value::from_json(other).to_string(),
     }
 }
 
@@ -171,7 +155,7 @@ pub fn describe(messages: &Messages, manifest: &Manifest, result: &NodeResult, w
     };
     messages.blank();
     let place = if path.is_empty() { String::new() } else { format!(" ({path})") };
-    let group = group(manifest, node);
+    let group = node.and_then(|node| group_of(manifest, node));
     let with_group = |mut fields: Json| {
         if let (Some(fields), Some(group)) = (fields.as_object_mut(), &group) {
             fields.insert("group".to_owned(), group.clone());

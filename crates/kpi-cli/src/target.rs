@@ -3,26 +3,26 @@
 use kpi_adapter::Adapter;
 use kpi_diagnostics::Diagnostic;
 use kpi_duckdb::DuckDbAdapter;
-use kpi_project::Project;
+use kpi_project::TargetSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The version of the DuckDB library that kpi is linked to.
 pub const DUCKDB_VERSION: &str = "1.5.5";
 
-/// The project's target. Nothing connects yet.
+/// The target of these settings. Nothing connects yet.
 ///
 /// # Errors
 /// A kind of target that this build does not have, or settings that it does not understand.
-pub fn open(project: &Project) -> Result<Arc<dyn Adapter>, Diagnostic> {
-    match project.target.kind.as_str() {
+pub fn open(target: &TargetSettings) -> Result<Arc<dyn Adapter>, Diagnostic> {
+    match target.kind.as_str() {
         "duckdb" => {
             // Relative paths are meant from the working folder: that of the call in a dbt project, as with dbt; the
             // project's own in a native one.
             let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-            let adapter = DuckDbAdapter::from_profile(&project.target.settings, base).map_err(|e| {
+            let adapter = DuckDbAdapter::from_profile(&target.settings, base).map_err(|e| {
                 let diagnostic = e.to_diagnostic();
-                match &project.target.file {
+                match &target.file {
                     Some(file) => diagnostic.with_span(kpi_diagnostics::Span::whole(file.clone())),
                     None => diagnostic,
                 }

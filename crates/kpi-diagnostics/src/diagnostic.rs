@@ -1,6 +1,7 @@
 //! One clear message about the user's input.
 
 use crate::Span;
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// A stable identifier of a kind of diagnostic, such as `K0102`.
@@ -39,6 +40,8 @@ pub struct Diagnostic {
     pub kind: &'static str,
     /// The node that it belongs to, for `Compilation Error in model x (models/x.sql)`.
     pub node: Option<String>,
+    /// The event that dbt raises for it, with its fields: what structured logs and `--warn-error-options` know it by.
+    pub event: Option<Box<(&'static str, Map<String, Value>)>>,
 }
 
 impl Diagnostic {
@@ -53,6 +56,7 @@ impl Diagnostic {
             hint: None,
             kind,
             node: None,
+            event: None,
         }
     }
 
@@ -82,6 +86,16 @@ impl Diagnostic {
     /// Says to which node it belongs: `model customers (models/customers.sql)`.
     pub fn with_node(mut self, node: impl Into<String>) -> Self {
         self.node = Some(node.into());
+        self
+    }
+
+    /// Names the event that dbt raises for it; `fields` is a JSON object.
+    pub fn with_event(mut self, name: &'static str, fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        self.event = Some(Box::new((name, fields)));
         self
     }
 

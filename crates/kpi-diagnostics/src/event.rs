@@ -61,6 +61,13 @@ pub trait EventSink: Send + Sync {
     /// Takes an event.
     fn emit(&self, event: Event);
 
+    /// Whether the warning `name` is an error in this call (`--warn-error`): who can fail should then fail with it
+    /// instead of emitting it.
+    fn forbids(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// Takes a warning or an error about the user's input.
     fn diagnostic(&self, diagnostic: Diagnostic) {
         let level = match diagnostic.severity {

@@ -7,8 +7,10 @@
 
 mod diagnostic;
 mod event;
+mod running;
 mod source;
 
 pub use diagnostic::{Code, Diagnostic, Severity, nearest};
 pub use event::{Event, EventSink, Level, MemorySink, NullSink};
+pub use running::{Running, running, thread_label};
 pub use source::{Position, SourceFile, Span};

@@ -3,6 +3,7 @@
 use crate::ctes::{self, Cte};
 use crate::engine::Engine;
 use crate::scope::NodeScope;
+use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Result, Value};
 use kpi_manifest::{NodeId, ResourceType};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ impl Engine {
         let own: Arc<str> = match node.template.and_then(|t| self.manifest.templates.get(t as usize)) {
             _ if node.language == "python" => crate::python::script(node, scope, &mut interp)?.into(),
             Some(template) => interp.render(template)?.into(),
+            None if node.expectation.is_some() => self.expectation_batch(node, &mut interp)?.into(),
             None if node.resource_type == ResourceType::Test => {
                 self.render_generic_test(scope, &mut interp)?.into()
             }
@@ -70,6 +72,11 @@ impl Engine {
         let mut path = None;
         if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
             let target = self.artifact_path("compiled", node);
+            self.sink.emit(Event::new(
+                "WritingInjectedSQLForNode",
+                Level::Debug,
+                format!("Writing injected SQL for node \"{}\"", node.unique_id),
+            ));
             self.write_text(&target, &code)?;
             path = Some(Arc::from(target));
         }

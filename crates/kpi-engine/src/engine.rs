@@ -30,6 +30,8 @@ pub enum Task {
     Seed,
     /// Snapshots only.
     Snapshot,
+    /// Relations that show what another environment has.
+    Clone,
     /// Render to SQL, run nothing.
     Compile,
     /// Render and fetch the first rows.
@@ -130,6 +132,7 @@ pub struct Engine {
     pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
     pub(crate) selected: Mutex<IndexSet<Arc<str>>>,
+    pub(crate) expectations: crate::expectations::Expectations,
     pub(crate) graph: OnceLock<Value>,
     /// The project's query comment as a macro.
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
@@ -165,6 +168,7 @@ impl Engine {
             rows: Mutex::default(),
             folders: Mutex::default(),
             selected: Mutex::default(),
+            expectations: crate::expectations::Expectations::default(),
             graph: OnceLock::new(),
             comment_macro: OnceLock::new(),
             python: kpi_python::process::Pool::default(),
@@ -213,7 +217,10 @@ impl Engine {
 
     /// A session that is opened when first used.
     pub(crate) fn connection(&self, name: &str) -> Arc<NodeConnection> {
-        let log = Arc::new(crate::statements::StatementLog { sink: self.sink.clone() });
+        let log = Arc::new(crate::statements::StatementLog {
+            sink: self.sink.clone(),
+            target: self.adapter.type_name(),
+        });
         Arc::new(NodeConnection::new(self.adapter.clone(), name, Some(log), !self.facts.disable_transactions))
     }
 

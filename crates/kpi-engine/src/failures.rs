@@ -93,12 +93,13 @@ impl Engine {
             counted.table.rows.first()?.first().map(kpi_adapter::Cell::text)
         });
         let of = total.map(|n| format!(" of {n} rows")).unwrap_or_default();
-        Some(format!(
-            "{}: {failures} failing{of}\n{}\n  the rest: kpi show --select {} --limit -1",
-            node.name,
-            indent(&text_table(&rows)),
-            node.name
-        ))
+        let table = indent(&text_table(&rows));
+        // What an expectation compiles to are the rows that it is about, not those that break it.
+        let rest = match node.expectation {
+            Some(_) => String::new(),
+            None => format!("\n  the rest: kpi show --select {} --limit -1", node.name),
+        };
+        Some(format!("{}: {failures} failing{of}\n{table}{rest}", node.name))
     }
 }
 

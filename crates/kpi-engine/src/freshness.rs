@@ -2,9 +2,10 @@
 
 use crate::engine::{Engine, Task};
 use crate::failures::heading;
+use crate::node_info::{Life, node_info};
 use crate::plan::Plan;
 use crate::record::Record;
-use crate::report::{Life, fancy, node_info};
+use crate::report::fancy;
 use crate::result_value::result_record;
 use crate::run::thread_name;
 use crate::scheduler::{self, JobGraph, Start};
@@ -434,7 +435,7 @@ impl Asking<'_> {
         life.status = result.status.as_str();
         life.finished = Some(ended);
         self.line(source, &node, &life, result.status, place, seconds);
-        reporter.finished(&node, &life, &serde_json::to_value(&result).unwrap_or_default());
+        reporter.finished(&node, &life, &result);
         let stop = result.status.is_failure() && self.engine.options.fail_fast;
         let mut done = self.done.lock();
         done.records.push(hook_record(source, &result, times));

@@ -1,13 +1,14 @@
 //! `on-run-start` and `on-run-end`.
 
 use crate::engine::Engine;
+use crate::node_info::{Life, node_info};
 use crate::result_value::result_record;
 use crate::scope::NodeScope;
 use crate::unit_tests::UnitTest;
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
-use kpi_diagnostics::Diagnostic;
+use kpi_diagnostics::{Diagnostic, Running};
 use kpi_jinja::Value;
 use kpi_manifest::{Node, NodeId, ResourceType};
 use std::sync::Arc;
@@ -60,7 +61,8 @@ impl Engine {
             let name = format!("{}.{kind}.{i}", node.package_name);
             let place = (i + 1, hooks.len());
             if !passed {
-                reporter.hook_ended(node, &name, place, "skipped", 0.0);
+                let life = Life { status: "skipped", ..Life::default() };
+                reporter.hook_ended(node, &name, place, &life, 0.0);
                 results.push(result(
                     node,
                     NodeStatus::Skipped,
@@ -80,9 +82,11 @@ impl Engine {
             let scope = Arc::new(scope);
             let clock = Instant::now();
             let started = Utc::now();
+            let mut life = Life { status: "started", started: Some(started), finished: None };
+            let _running = Running::node(node_info(node, &life));
             let compiled = self.compile(&scope, 0).map_err(|e| self.diagnostic(node, &e))?;
             let between = Utc::now();
-            reporter.hook_started(node, &name, place);
+            reporter.hook_started(node, &name, place, &life);
             let sql = compiled.code.trim();
             let outcome = if sql.is_empty() {
                 Ok(())
@@ -104,7 +108,9 @@ impl Engine {
                     completed_at: Some(b),
                 })
                 .to_vec();
-            reporter.hook_ended(node, &name, place, status.as_str(), seconds);
+            life.status = status.as_str();
+            life.finished = Some(Utc::now());
+            reporter.hook_ended(node, &name, place, &life, seconds);
             results.push(result(
                 node,
                 status,

@@ -3,17 +3,20 @@
 //! [`Engine`] holds what a run shares; [`Engine::run`] walks the selected part of the graph with a pool of workers.
 
 mod catalog;
+mod clone;
 mod compile;
 mod config_object;
 mod ctes;
 mod deferral;
 mod engine;
+mod expectations;
 mod failures;
 mod files;
 mod freshness;
 mod graph_value;
 mod hooks;
 mod materialization;
+mod node_info;
 mod node_run;
 mod operation;
 mod plan;
@@ -33,3 +36,4 @@ pub use catalog::CatalogEntries;
 pub use engine::{Engine, Options, Preview, RunSummary, Task};
 pub use freshness::FreshnessSummary;
 pub use kpi_python::process::end_all as end_python_processes;
+pub use node_info::{Life, group_of, node_info, python_text, result_info};

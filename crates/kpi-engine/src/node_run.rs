@@ -7,6 +7,7 @@ use crate::scope::NodeScope;
 use chrono::{DateTime, Utc};
 use kpi_adapter::{AgateTable, NodeConnection, Relation, ResponseObject, Table};
 use kpi_artifacts::NodeStatus;
+use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Error, Result, Value};
 use kpi_manifest::{Node, NodeId, ResourceType};
 use serde_json::{Map, Value as Json};
@@ -73,6 +74,8 @@ impl Engine {
         let compiled = match node.resource_type {
             // A seed has no SQL; its "compile" is the reading of the file, which the materialization does.
             ResourceType::Seed => Ok(None),
+            // The query is one of the other environment's relation.
+            _ if task == Task::Clone => Ok(None),
             _ => self.compile(&scope, 0).map(Some),
         };
         let compile_time = Some((started, Utc::now()));
@@ -92,7 +95,7 @@ impl Engine {
                     outcome.execute_time = Some((started, Utc::now()));
                     outcome
                 };
-                outcome.compiled = compiled;
+                outcome.compiled = outcome.compiled.or(compiled);
                 outcome
             }
         };
@@ -107,7 +110,11 @@ impl Engine {
 
     fn failed(&self, node: &Node, error: &Error) -> Outcome {
         let mut outcome = Outcome::of(NodeStatus::Error);
-        outcome.message = Some(self.error_text(node, error));
+        let text = self.error_text(node, error);
+        self.sink.emit(
+            Event::new("CatchableExceptionOnRun", Level::Debug, text.as_str()).with("exc", text.as_str()),
+        );
+        outcome.message = Some(text);
         outcome.error = Some(self.diagnostic(node, error));
         outcome
     }
@@ -116,8 +123,14 @@ impl Engine {
         if let Task::Show { limit } = task {
             return self.show(node, scope, limit);
         }
+        if task == Task::Clone {
+            return self.execute_clone(node, scope);
+        }
         match node.resource_type {
-            ResourceType::Test => self.execute_test(node, scope),
+            ResourceType::Test => match &node.expectation {
+                Some(expectation) => self.execute_expectation(node, scope, expectation),
+                None => self.execute_test(node, scope),
+            },
             ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
                 self.execute_relation(node, scope)
             }
@@ -126,7 +139,16 @@ impl Engine {
     }
 
     pub(crate) fn materialize(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Value> {
-        let materialized = node.config.materialized();
+        self.materialize_as(node, scope, node.config.materialized())
+    }
+
+    /// Builds the node by a materialization that need not be its own.
+    pub(crate) fn materialize_as(
+        self: &Arc<Self>,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        materialized: &str,
+    ) -> Result<Value> {
         let Some(definition) = materialization::find(
             &self.environment.macros,
             materialized,
@@ -293,7 +315,7 @@ fn truth(cell: &kpi_adapter::Cell) -> Result<bool> {
 }
 
 /// What a materialization returned: `{'relations': [...]}`.
-fn relations_of(value: &Value, materialized: &str) -> Result<Vec<Relation>> {
+pub(crate) fn relations_of(value: &Value, materialized: &str) -> Result<Vec<Relation>> {
     let Some(dict) = value.as_dict() else {
         if value.as_str().is_some() {
             return Err(Error::compilation(format!(

@@ -1,6 +1,7 @@
 //! The events of a run: one line per node with status, relation, rows and time, in dbt's names and fields.
 
-use chrono::{DateTime, Utc};
+use crate::node_info::{Life, bare_info, node_info, result_info, texts};
+use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{Event, EventSink, Level};
 use kpi_manifest::{Node, ResourceType};
 use serde_json::{Map, Value as Json, json};
@@ -14,45 +15,6 @@ pub struct Reporter {
     pub sink: Arc<dyn EventSink>,
     /// Width to which a line is filled with dots.
     pub width: usize,
-}
-
-/// Where a node is in its life, for `node_info`.
-#[derive(Debug, Clone, Default)]
-pub struct Life {
-    /// `started`, `compiling`, `executing`, `success`, `error`...
-    pub status: &'static str,
-    /// When it started.
-    pub started: Option<DateTime<Utc>>,
-    /// When it ended.
-    pub finished: Option<DateTime<Utc>>,
-}
-
-/// The time format of `node_info` and timings.
-pub fn iso(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-}
-
-/// `node_info`: what structured logs say of a node.
-pub fn node_info(node: &Node, life: &Life) -> Json {
-    let time = |t: Option<DateTime<Utc>>| t.map(iso).unwrap_or_default();
-    json!({
-        "node_path": &*node.path,
-        "node_name": &*node.name,
-        "unique_id": &*node.unique_id,
-        "resource_type": node.resource_type.as_str(),
-        "materialized": node.config.get("materialized").and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
-        "node_status": life.status,
-        "node_started_at": time(life.started),
-        "node_finished_at": time(life.finished),
-        "meta": node.meta,
-        "node_relation": {
-            "database": node.database.as_deref().unwrap_or_default(),
-            "schema": &*node.schema,
-            "alias": &*node.alias,
-            "relation_name": node.relation_name.as_deref().unwrap_or_default(),
-        },
-        "node_checksum": &*node.checksum.checksum,
-    })
 }
 
 /// `sql table model main.customers`
@@ -166,105 +128,119 @@ impl Reporter {
         );
     }
 
-    /// A node goes from compiling to executing.
-    pub fn phase(&self, name: &'static str, node: &Node, life: &Life) {
+    /// A node compiles or executes from now on; gives its `node_info`.
+    pub fn phase(&self, name: &'static str, node: &Node, life: &Life) -> Json {
         let verb = if name == "NodeCompiling" { "compiling" } else { "executing" };
+        let info = node_info(node, life);
         self.emit(
             name,
             Level::Debug,
             format!("Began {verb} node {}", node.unique_id),
-            json!({"node_info": node_info(node, life)}),
+            json!({"node_info": info.clone()}),
         );
+        info
     }
 
     /// The line of a node that ended.
-    #[allow(clippy::too_many_arguments)]
     pub fn result_line(
         &self,
         node: &Node,
         place: (usize, usize),
         life: &Life,
-        status: &str,
-        message: Option<&str>,
+        result: &NodeResult,
         rows: Option<i64>,
-        failures: Option<i64>,
-        seconds: f64,
-        group: &Json,
+        group: Option<&Json>,
     ) {
+        let status = result.status.as_str();
+        let message = result.message.as_deref();
         let failed = matches!(status, "error" | "fail" | "runtime error");
         let mut level = if failed { Level::Error } else { Level::Info };
         let shown = match rows {
+            _ if failed => "ERROR".to_owned(),
             // `INSERT 113` says it already.
-            Some(n) if n >= 0 && !failed && !message.is_some_and(|m| m.contains(char::is_numeric)) => {
+            Some(n) if n >= 0 && !message.is_some_and(|m| m.contains(char::is_numeric)) => {
                 format!("{} {}", message.unwrap_or("OK"), pluralize(n.unsigned_abs() as usize, "row"))
             }
             _ => message.unwrap_or("OK").to_owned(),
         };
         let description = describe(node);
-        let (name, verb, text) = match node.resource_type {
+        let verb = |good: &str, bad: &str| format!("{} {description}", if failed { bad } else { good });
+        let failures = result.failures.unwrap_or(0);
+        let (name, line, shown, own) = match node.resource_type {
             ResourceType::Test | ResourceType::UnitTest => {
-                if status == "warn" {
-                    level = Level::Warn;
-                }
                 let text = match status {
                     "pass" => "PASS".to_owned(),
-                    "warn" => format!("WARN {}", failures.unwrap_or(0)),
-                    "fail" => format!("FAIL {}", failures.unwrap_or(0)),
+                    "warn" => {
+                        level = Level::Warn;
+                        format!("WARN {failures}")
+                    }
+                    "fail" => format!("FAIL {failures}"),
                     _ => "ERROR".to_owned(),
                 };
-                ("LogTestResult", format!("{text} {}", test_name(node)), text)
+                let own = json!({
+                    "name": test_name(node),
+                    "status": status,
+                    "num_models": place.1,
+                    "num_failures": failures,
+                    "attached_node": node.attached_node.as_deref(),
+                });
+                ("LogTestResult", format!("{text} {}", test_name(node)), text, own)
             }
-            ResourceType::Seed => (
-                "LogSeedResult",
-                format!("{} {description}", if failed { "ERROR loading" } else { "OK loaded" }),
-                if failed { "ERROR".into() } else { shown },
-            ),
-            ResourceType::Snapshot => (
-                "LogSnapshotResult",
-                format!("{} {description}", if failed { "ERROR snapshotting" } else { "OK snapshotted" }),
-                if failed { "ERROR".into() } else { shown },
-            ),
-            _ => (
-                "LogModelResult",
-                format!("{} {description}", if failed { "ERROR creating" } else { "OK created" }),
-                if failed { "ERROR".into() } else { shown },
-            ),
+            ResourceType::Seed => {
+                let own = json!({
+                    "status": status, "result_message": message, "schema": &*node.schema, "relation": &*node.alias,
+                });
+                ("LogSeedResult", verb("OK loaded", "ERROR loading"), shown, own)
+            }
+            ResourceType::Snapshot => {
+                let config = node.config.effective();
+                let own = json!({
+                    "status": status,
+                    "description": representation(node),
+                    "result_message": message,
+                    "cfg": texts(config.iter().filter(|(_, value)| !value.is_null())),
+                });
+                ("LogSnapshotResult", verb("OK snapshotted", "ERROR snapshotting"), shown, own)
+            }
+            kind => {
+                let own = json!({
+                    "description": description, "status": if failed { status } else { message.unwrap_or(status) },
+                });
+                let name =
+                    if kind == ResourceType::Function { "LogFunctionResult" } else { "LogModelResult" };
+                (name, verb("OK created", "ERROR creating"), shown, own)
+            }
         };
+        let mut data = json!({
+            "index": place.0,
+            "total": place.1,
+            "execution_time": result.execution_time,
+            "group": group,
+            "node_info": node_info(node, life),
+        });
+        if let (Some(data), Json::Object(own)) = (data.as_object_mut(), own) {
+            data.extend(own);
+        }
         self.emit(
             name,
             level,
-            fancy(self.width, Some(place), &verb, &text, Some(seconds)),
-            json!({
-                "description": description,
-                "name": test_name(node),
-                "status": if failed || matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest) { status } else { message.unwrap_or(status) },
-                "result_message": message,
-                "index": place.0,
-                "total": place.1,
-                "num_models": place.1,
-                "num_failures": failures.unwrap_or(0),
-                "execution_time": seconds,
-                "schema": &*node.schema,
-                "relation": &*node.alias,
-                "group": group,
-                "attached_node": node.attached_node.as_deref(),
-                "node_info": node_info(node, life),
-            }),
+            fancy(self.width, Some(place), &line, &shown, Some(result.execution_time)),
+            data,
         );
     }
 
     /// A node ended.
-    pub fn finished(&self, node: &Node, life: &Life, result: &Json) {
+    pub fn finished(&self, node: &Node, life: &Life, result: &NodeResult) {
         self.emit(
             "NodeFinished",
             Level::Debug,
             format!("Finished running node {}", node.unique_id),
-            json!({"node_info": node_info(node, life), "run_result": result}),
+            json!({"node_info": node_info(node, life), "run_result": result_info(result)}),
         );
     }
 
     /// A node is skipped.
-    pub fn skipped(&self, node: &Node, place: (usize, usize), life: &Life, group: &Json) {
+    pub fn skipped(&self, node: &Node, place: (usize, usize), life: &Life, group: Option<&Json>) {
         let what = match node.resource_type {
             ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
                 format!("SKIP relation {}.{}", node.schema, node.name)
@@ -288,18 +264,55 @@ impl Reporter {
     }
 
     /// A node is skipped because an ephemeral parent does not compile.
-    pub fn skipped_by_ephemeral(&self, node: &Node, place: (usize, usize), cause: &str) {
+    pub fn skipped_by_ephemeral(
+        &self,
+        node: &Node,
+        place: (usize, usize),
+        cause: &str,
+        group: Option<&Json>,
+    ) {
         self.emit(
             "LogSkipBecauseError",
             Level::Error,
             fancy(
                 self.width,
                 Some(place),
-                &format!("SKIP relation {}.{} due to ephemeral model status '{cause}'", node.schema, node.name),
+                &format!(
+                    "SKIP relation {}.{} due to ephemeral model status '{cause}'",
+                    node.schema, node.name
+                ),
                 "ERROR SKIP",
                 None,
             ),
-            json!({"schema": &*node.schema, "relation": &*node.name, "index": place.0, "total": place.1, "status": cause}),
+            json!({
+                "schema": &*node.schema,
+                "relation": &*node.name,
+                "index": place.0,
+                "total": place.1,
+                "status": cause,
+                "group": group,
+            }),
+        );
+    }
+
+    /// An exposure or saved query begins.
+    pub fn no_op_started(&self, kind: ResourceType, name: &str, unique_id: &str) {
+        self.emit(
+            "NodeStart",
+            Level::Debug,
+            format!("Began running node {unique_id}"),
+            json!({"node_info": bare_info(kind.as_str(), name, unique_id, "started")}),
+        );
+    }
+
+    /// An exposure or saved query ended.
+    pub fn no_op_ended(&self, kind: ResourceType, name: &str, result: &NodeResult) {
+        let info = bare_info(kind.as_str(), name, &result.unique_id, result.status.as_str());
+        self.emit(
+            "NodeFinished",
+            Level::Debug,
+            format!("Finished running node {}", result.unique_id),
+            json!({"node_info": info, "run_result": result_info(result)}),
         );
     }
 
@@ -312,24 +325,29 @@ impl Reporter {
         place: (usize, usize),
         skipped: bool,
     ) {
-        let kind = kind.as_str().replace('_', " ");
+        let word = kind.as_str().replace('_', " ");
+        let status = if skipped { "skipped" } else { "no-op" };
         let data = json!({
-            "description": format!("{kind} {name}"),
+            "description": format!("{word} {name}"),
+            "resource_type": kind.as_str(),
+            "node_name": name,
+            "status": "no-op",
             "index": place.0,
             "total": place.1,
-            "node_info": {"unique_id": unique_id, "node_name": name},
+            "node_info": bare_info(kind.as_str(), name, unique_id, status),
         });
         if skipped {
-            let line = fancy(self.width, Some(place), &format!("SKIP {kind} {name}"), "SKIP", None);
+            let line = fancy(self.width, Some(place), &format!("SKIP {word} {name}"), "SKIP", None);
             self.emit("SkippingDetails", Level::Info, line, data);
         } else {
-            let line = fancy(self.width, Some(place), &format!("NO-OP {kind} {name}"), "NO-OP", Some(0.0));
+            let line = fancy(self.width, Some(place), &format!("NO-OP {word} {name}"), "NO-OP", Some(0.0));
             self.emit("LogNodeNoOpResult", Level::Info, line, data);
         }
     }
 
     /// Children of a failed node will be skipped.
-    pub fn mark_skipped(&self, node: &Node, status: &str) {
+    pub fn mark_skipped(&self, node: &Node, result: &NodeResult) {
+        let status = result.status.as_str();
         self.emit(
             "MarkSkippedChildren",
             Level::Debug,
@@ -337,38 +355,38 @@ impl Reporter {
                 "Marking all children of '{}' to be skipped because of status '{status}'.",
                 node.unique_id
             ),
-            json!({"unique_id": &*node.unique_id, "status": status}),
+            json!({"unique_id": &*node.unique_id, "status": status, "run_result": result_info(result)}),
         );
     }
 
     /// A hook of the project begins.
-    pub fn hook_started(&self, node: &Node, hook: &str, place: (usize, usize)) {
+    pub fn hook_started(&self, node: &Node, hook: &str, place: (usize, usize), life: &Life) {
         self.emit(
             "LogHookStartLine",
             Level::Info,
             fancy(self.width, Some(place), &format!("START hook: {hook}"), "RUN", None),
-            json!({"statement": hook, "index": place.0, "total": place.1, "node_info": node_info(node, &Life::default())}),
+            json!({"statement": hook, "index": place.0, "total": place.1, "node_info": node_info(node, life)}),
         );
     }
 
     /// A hook of the project ended.
-    pub fn hook_ended(&self, node: &Node, hook: &str, place: (usize, usize), status: &str, seconds: f64) {
-        let (verb, shown) = match status {
+    pub fn hook_ended(&self, node: &Node, hook: &str, place: (usize, usize), life: &Life, seconds: f64) {
+        let (verb, status) = match life.status {
             "success" => ("OK", "OK"),
             "skipped" => ("SKIP", "SKIP"),
             _ => ("ERROR", "ERROR"),
         };
         self.emit(
             "LogHookEndLine",
-            if status == "error" { Level::Error } else { Level::Info },
-            fancy(self.width, Some(place), &format!("{verb} hook: {hook}"), shown, Some(seconds)),
+            if life.status == "error" { Level::Error } else { Level::Info },
+            fancy(self.width, Some(place), &format!("{verb} hook: {hook}"), status, Some(seconds)),
             json!({
                 "statement": hook,
-                "status": status,
+                "status": life.status,
                 "index": place.0,
                 "total": place.1,
                 "execution_time": seconds,
-                "node_info": node_info(node, &Life::default()),
+                "node_info": node_info(node, life),
             }),
         );
     }

@@ -1,14 +1,14 @@
 //! A run from start to end: schemas, relation cache, hooks, the graph, hooks again.
 
 use crate::engine::{Engine, RunSummary, Task};
+use crate::node_info::{Life, group_of, node_info};
 use crate::node_run::Outcome;
 use crate::plan::Plan;
-use crate::report::Life;
 use crate::scheduler::{self, Start};
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
-use kpi_diagnostics::{Diagnostic, Level};
+use kpi_diagnostics::{Diagnostic, Level, Running};
 use kpi_manifest::{Node, NodeId, ResourceType};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,9 +24,8 @@ struct Shared<'a> {
     next: AtomicUsize,
     results: Mutex<Vec<NodeResult>>,
     failed_fast: AtomicBool,
-    /// Positions of ephemeral models that did not compile, with their error.
-    broken_ephemeral: Mutex<FxHashMap<u32, String>>,
-    groups: FxHashMap<Arc<str>, serde_json::Value>,
+    /// Positions of ephemeral models that did not compile or were skipped, with their error.
+    broken_ephemeral: Mutex<FxHashMap<u32, (NodeStatus, String)>>,
 }
 
 impl Engine {
@@ -38,7 +37,9 @@ impl Engine {
     ) -> Result<RunSummary, Diagnostic> {
         let clock = Instant::now();
         let unit_tests = matches!(task, Task::Build | Task::Test);
-        let plan = Plan::new(&self.manifest, selected, task == Task::Build, task != Task::Test, unit_tests);
+        // A clone needs nothing but the other environment: any order will do.
+        let ordered = !matches!(task, Task::Test | Task::Clone);
+        let plan = Plan::new(&self.manifest, selected, task == Task::Build, ordered, unit_tests);
         if task == Task::Build {
             // dbt's list of what a build selected has no unit tests: they come with their models.
             let nodes = selected.iter().filter(|id| !id.starts_with("unit_test.")).cloned();
@@ -46,8 +47,12 @@ impl Engine {
         } else {
             self.set_selected(selected);
         }
-        self.reporter().concurrency(self.options.threads, &self.options.target_name, plan.counted);
-        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        // In a build unit tests belong to their models.
+        let apart = if task == Task::Build { plan.unit_tests.len() } else { 0 };
+        let nodes = plan.counted.saturating_sub(apart);
+        self.reporter().concurrency(self.options.threads, &self.options.target_name, nodes);
+        let builds =
+            matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let hooks = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
         let master = self.connection("master");
         let mut summary = RunSummary::default();
@@ -74,7 +79,6 @@ impl Engine {
             results: Mutex::new(Vec::with_capacity(plan.counted)),
             failed_fast: AtomicBool::new(false),
             broken_ephemeral: Mutex::new(FxHashMap::default()),
-            groups: self.groups(),
         };
         if start_failed && self.options.skip_nodes_if_on_run_start_fails {
             for (i, node) in self.manifest.nodes.iter().enumerate() {
@@ -102,6 +106,8 @@ impl Engine {
             let names = |results: &[NodeResult]| self.end_hook_names(results);
             summary.broken = self.run_hooks("on-run-end", &master, &mut summary.results, names).err();
         }
+        self.write_validations()
+            .map_err(|error| Diagnostic::error("K0901", "Runtime Error", error.message().to_owned()))?;
         master.close();
         summary.elapsed = clock.elapsed().as_secs_f64();
         Ok(summary)
@@ -114,7 +120,8 @@ impl Engine {
         plan: &Plan,
         master: &Arc<NodeConnection>,
     ) -> Result<(), Diagnostic> {
-        let builds = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let builds =
+            matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let mut seen = FxHashSet::default();
         let mut required: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
         let mut cached: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
@@ -130,6 +137,13 @@ impl Engine {
             if (plan.selected[i] || !self.options.cache_selected_only) && cached_seen.insert(key.clone()) {
                 cached.push(key);
             }
+            if let Some(deferred) = node.deferred.as_ref().filter(|_| task == Task::Clone && plan.selected[i])
+            {
+                let key = (deferred.database.clone(), deferred.schema.clone());
+                if cached_seen.insert(key.clone()) {
+                    cached.push(key);
+                }
+            }
         }
         master.assign("master", self.query_comment(None, master)?);
         self.create_schemas(master, &required)?;
@@ -137,15 +151,6 @@ impl Engine {
             self.fill_cache(master, &cached)?;
         }
         Ok(())
-    }
-
-    /// Group of each node that has one, as structured logs show it.
-    fn groups(&self) -> FxHashMap<Arc<str>, serde_json::Value> {
-        self.manifest
-            .groups
-            .values()
-            .map(|g| (g.name.clone(), serde_json::json!({"name": &*g.name, "owner": g.owner})))
-            .collect()
     }
 }
 
@@ -164,18 +169,21 @@ impl Shared<'_> {
     fn report_no_op(&self, no_op: &crate::plan::NoOp, skipped: bool) {
         let place = (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted);
         let status = if skipped { NodeStatus::Skipped } else { NodeStatus::NoOp };
-        self.engine.reporter().no_op(no_op.resource_type, &no_op.name, &no_op.unique_id, place, skipped);
+        let reporter = self.engine.reporter();
+        reporter.no_op_started(no_op.resource_type, &no_op.name, &no_op.unique_id);
+        reporter.no_op(no_op.resource_type, &no_op.name, &no_op.unique_id, place, skipped);
         let mut result = NodeResult::new(&*no_op.unique_id, status);
         result.thread_id = thread_name();
         if !skipped {
             result.message = Some("NO-OP".to_owned());
             result.failures = Some(0);
         }
+        reporter.no_op_ended(no_op.resource_type, &no_op.name, &result);
         self.results.lock().push(result);
     }
 
-    fn group(&self, node: &Node) -> serde_json::Value {
-        node.group.as_ref().and_then(|g| self.groups.get(g)).cloned().unwrap_or(serde_json::Value::Null)
+    fn group(&self, node: &Node) -> Option<serde_json::Value> {
+        group_of(&self.engine.manifest, node)
     }
 
     /// One job on a worker.
@@ -207,15 +215,16 @@ impl Shared<'_> {
             if counted { (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted) } else { (0, 0) };
         let mut life = Life { status: "started", started: Some(Utc::now()), finished: None };
         let clock = Instant::now();
+        let running = Running::node(node_info(node, &life));
         reporter.started(node, &life);
-        let lines = counted && self.task != Task::Compile && !matches!(self.task, Task::Show { .. });
+        let lines = counted && !matches!(self.task, Task::Compile | Task::Clone | Task::Show { .. });
         if lines {
             reporter.start_line(node, place, &life);
         }
         life.status = "compiling";
-        reporter.phase("NodeCompiling", node, &life);
+        running.update(reporter.phase("NodeCompiling", node, &life));
         let executing = Life { status: "executing", ..life.clone() };
-        let on_execute = || reporter.phase("NodeExecuting", node, &executing);
+        let on_execute = || running.update(reporter.phase("NodeExecuting", node, &executing));
         let outcome = match self.plan.unit_test(job) {
             Some(test) => self.engine.run_unit_test(test, connection, on_execute),
             None => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
@@ -227,35 +236,27 @@ impl Shared<'_> {
         let seconds = clock.elapsed().as_secs_f64();
         life.status = outcome.status.as_str();
         life.finished = Some(Utc::now());
+        let (rows, failed) = (
+            outcome.rows,
+            match outcome.status {
+                NodeStatus::Error => true,
+                NodeStatus::Fail => self.task == Task::Build,
+                _ => false,
+            },
+        );
+        let result = self.result(node, outcome, seconds);
         if lines {
-            let group = self.group(node);
-            reporter.result_line(
-                node,
-                place,
-                &life,
-                outcome.status.as_str(),
-                outcome.message.as_deref(),
-                outcome.rows,
-                outcome.failures,
-                seconds,
-                &group,
-            );
+            reporter.result_line(node, place, &life, &result, rows, self.group(node).as_ref());
         }
-        let failed = match outcome.status {
-            NodeStatus::Error => true,
-            NodeStatus::Fail => self.task == Task::Build,
-            _ => false,
-        };
-        let bad = outcome.status.is_failure();
+        let bad = result.status.is_failure();
         if failed {
-            reporter.mark_skipped(node, outcome.status.as_str());
+            reporter.mark_skipped(node, &result);
             if node.is_ephemeral() {
-                self.broken_ephemeral.lock().insert(job, outcome.message.clone().unwrap_or_default());
+                let error = result.message.clone().unwrap_or_default();
+                self.broken_ephemeral.lock().insert(job, (result.status, error));
             }
         }
-        let result = self.result(node, outcome, seconds);
-        let as_json = serde_json::to_value(&result).unwrap_or_default();
-        reporter.finished(node, &life, &as_json);
+        reporter.finished(node, &life, &result);
         if counted || self.told_when_ephemeral() {
             self.results.lock().push(result);
         }
@@ -312,29 +313,51 @@ impl Shared<'_> {
     fn skip(&self, job: u32, cause: Option<u32>) {
         let node = self.node(job);
         if node.is_ephemeral() {
+            // What needs it is told so in a build, as with dbt.
+            if self.task == Task::Build {
+                self.broken_ephemeral.lock().entry(job).or_insert((NodeStatus::Skipped, String::new()));
+            }
             return;
         }
         let place = (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted);
         let reporter = self.engine.reporter();
         let life = Life { status: "skipped", started: Some(Utc::now()), finished: None };
-        let broken = cause.and_then(|c| self.broken_ephemeral.lock().get(&c).cloned().map(|m| (c, m)));
+        let broken = cause.and_then(|cause| self.broken_parent(node, cause));
         let mut message = None;
+        let group = self.group(node);
+        reporter.started(node, &Life { status: "started", ..life.clone() });
         match broken {
-            Some((cause, error)) => {
+            Some((cause, status, error)) => {
                 let cause = self.node(cause);
-                reporter.skipped_by_ephemeral(node, place, "error");
-                reporter.note("RunResultError", Level::Error, format!("  {error}"));
+                reporter.skipped_by_ephemeral(node, place, status.as_str(), group.as_ref());
+                if !error.is_empty() {
+                    reporter.note("RunResultError", Level::Error, format!("  {error}"));
+                }
                 message = Some(format!(
                     "Compilation Error in {}, caused by compilation error in referenced ephemeral model {}",
                     node.unique_id, cause.unique_id
                 ));
             }
             None => {
-                let group = self.group(node);
-                reporter.skipped(node, place, &life, &group);
+                reporter.skipped(node, place, &life, group.as_ref());
             }
         }
-        self.results.lock().push(skipped(node, message));
+        let result = skipped(node, message);
+        reporter.finished(node, &life, &result);
+        self.results.lock().push(result);
+    }
+
+    /// The ephemeral model because of which `node` is skipped: the cause itself, or in a build a parent that was skipped.
+    fn broken_parent(&self, node: &Node, cause: u32) -> Option<(u32, NodeStatus, String)> {
+        let broken = self.broken_ephemeral.lock();
+        if broken.is_empty() {
+            return None;
+        }
+        let ids = &self.engine.manifest.node_ids;
+        let parents = node.depends_on_nodes.iter().filter_map(|id| ids.get(id)).map(|id| id.0);
+        std::iter::once(cause)
+            .chain(parents)
+            .find_map(|job| broken.get(&job).map(|(status, error)| (job, *status, error.clone())))
     }
 
     /// After a stop: what never started is in the results as skipped.
@@ -379,6 +402,7 @@ fn skipped(node: &Node, message: Option<String>) -> NodeResult {
     result
 }
 
+/// The worker's name as dbt's results have it.
 pub(crate) fn thread_name() -> String {
-    std::thread::current().name().unwrap_or("main").to_owned()
+    kpi_diagnostics::thread_label()
 }

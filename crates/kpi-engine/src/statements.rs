@@ -1,4 +1,4 @@
-//! Reports every statement that is sent, as debug events.
+//! Reports every session and every statement that is sent, as debug events.
 
 use kpi_adapter::SqlLog;
 use kpi_diagnostics::{Event, EventSink, Level};
@@ -7,12 +7,19 @@ use std::sync::Arc;
 /// Sends statements to the events.
 pub(crate) struct StatementLog {
     pub sink: Arc<dyn EventSink>,
+    /// `duckdb`
+    pub target: &'static str,
 }
 
 impl SqlLog for StatementLog {
-    fn sent(&self, sql: &str) {
-        self.sink
-            .emit(Event::new("SQLQuery", Level::Debug, format!("On connection: {sql}")).with("sql", sql));
+    fn sent(&self, connection: &str, sql: &str) {
+        let event = |name, message| Event::new(name, Level::Debug, message).with("conn_name", connection);
+        match sql {
+            "COMMIT" => self.sink.emit(event("SQLCommit", format!("On {connection}: COMMIT"))),
+            "ROLLBACK" => self.sink.emit(event("Rollback", format!("On {connection}: ROLLBACK"))),
+            _ => {}
+        }
+        self.sink.emit(event("SQLQuery", format!("On {connection}: {sql}")).with("sql", sql));
     }
 
     fn ended(&self, status: &str, seconds: f64) {
@@ -24,6 +31,15 @@ impl SqlLog for StatementLog {
             )
             .with("status", status)
             .with("elapsed", seconds),
+        );
+    }
+
+    fn opened(&self, connection: &str) {
+        let message = format!("Acquiring new {} connection '{connection}'", self.target);
+        self.sink.emit(
+            Event::new("NewConnection", Level::Debug, message)
+                .with("conn_type", self.target)
+                .with("conn_name", connection),
         );
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::scope::NodeScope;
 use kpi_adapter::{NodeConnection, QueryComment, Relation};
-use kpi_diagnostics::{Diagnostic, SourceFile};
+use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile};
 use kpi_jinja::{Args, MacroRef, MacroTable, Value};
 use kpi_manifest::{Node, NodeId};
 use rustc_hash::FxHashSet;
@@ -40,6 +40,12 @@ impl Engine {
                 continue;
             }
             let relation = Relation::new(database.clone(), Some(schema.clone()), None);
+            self.sink.emit(
+                Event::new("SchemaCreation", Level::Debug, format!("Creating schema \"{schema}\"")).with(
+                    "relation",
+                    json!({"database": database.as_deref(), "schema": &**schema, "identifier": ""}),
+                ),
+            );
             let scope = self.bare_scope(master);
             let mut interp = scope.interp();
             interp

@@ -157,6 +157,25 @@ pub fn extract_blocks(file: &Arc<SourceFile>, wanted: &[BlockKind]) -> Result<Ve
     Ok(blocks)
 }
 
+/// The tags of a file that stand at top level and begin no block of the kinds in `wanted`: kind, line and column. What
+/// is wrong with the file is for [`extract_blocks`] to tell.
+pub fn unexpected_tags(file: &Arc<SourceFile>, wanted: &[BlockKind]) -> Vec<(String, u32, u32)> {
+    let mut scanner = Scanner { file, text: &file.text, pos: 0, last_line: std::cell::Cell::new((0, 1)) };
+    let mut open: Option<&str> = None;
+    let mut found = Vec::new();
+    while let Ok(Some(tag)) = scanner.next_tag() {
+        if kind_of(tag.kind).is_some_and(|kind| wanted.contains(&kind)) {
+            open = Some(tag.kind);
+        } else if open.is_some() && tag.kind.strip_prefix("end") == open {
+            open = None;
+        } else if open.is_none() {
+            let place = file.position(tag.open);
+            found.push((tag.kind.to_owned(), place.line, place.column));
+        }
+    }
+    found
+}
+
 fn block_name(kind: BlockKind, name: &str, tag: &str) -> Arc<str> {
     if kind != BlockKind::Materialization {
         return name.into();

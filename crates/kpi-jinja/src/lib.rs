@@ -18,7 +18,7 @@ mod written;
 
 pub use analysis::StaticCall;
 pub use args::Args;
-pub use blocks::{Block, BlockKind, extract_blocks};
+pub use blocks::{Block, BlockKind, extract_blocks, unexpected_tags};
 pub use env::{Context, DispatchOrder, Environment, MacroDef, MacroRef, MacroTable, Template, UndefinedMode};
 pub use error::{Error, ErrorKind, Frame, Result};
 pub use interp::Interp;

@@ -217,6 +217,10 @@ pub struct Node {
     pub root_path: Option<Arc<str>>,
     /// Of a generic test.
     pub test_metadata: Option<TestMetadata>,
+    /// The expectation that a test is, where it is one.
+    pub expectation: Option<Arc<kpi_quality::Expectation>>,
+    /// The suite that an expectation comes from.
+    pub suite: Option<Arc<str>>,
     /// Column of a generic test.
     pub column_name: Option<Arc<str>>,
     /// `models.customers` of a generic test
@@ -437,6 +441,8 @@ impl Node {
             time_spine: None,
             root_path: None,
             test_metadata: None,
+            expectation: None,
+            suite: None,
             column_name: None,
             file_key_name: None,
             attached_node: None,

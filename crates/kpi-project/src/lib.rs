@@ -6,6 +6,7 @@
 // An error ends the command: its size is on no hot path.
 #![allow(clippy::result_large_err)]
 
+mod flags;
 mod inventory;
 mod load;
 mod packages;
@@ -20,8 +21,9 @@ mod variables;
 mod version;
 pub mod yaml;
 
+pub use flags::{WrittenFlag, WrittenFlags};
 pub use inventory::{FileKind, InventoryFile};
-pub use load::{Dependencies, LoadOptions};
+pub use load::{Checked, Dependencies, LoadOptions};
 pub use packages::{
     LOCK_FILE, PackageLock, PackageMetadata, PackageReader, PackageSource, PackageSpec, PackagesFile,
 };

@@ -5,7 +5,7 @@ use crate::packages::{PackageReader, PackagesFile, installed, name_of};
 use crate::project::merge_vars;
 use crate::render::{EnvLookup, EnvRead, Names, Renderer, Scope};
 use crate::settings::{NativeProject, Reading, raw_dbt_project, read_dbt_project, read_native};
-use crate::target::{OldFlags, of_native, of_profiles, shown_path};
+use crate::target::{of_native, of_profiles, profiles_folder, shown_path};
 use crate::yaml::{self, Node};
 use crate::{FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition, TargetSettings};
 use kpi_diagnostics::{Diagnostic, EventSink, SourceFile, Span};
@@ -70,8 +70,8 @@ impl Default for LoadOptions {
 }
 
 const KIND: &str = "Runtime Error";
-const DBT_FILE: &str = "dbt_project.yml";
-const NATIVE_FILE: &str = "kpi.toml";
+pub(crate) const DBT_FILE: &str = "dbt_project.yml";
+pub(crate) const NATIVE_FILE: &str = "kpi.toml";
 
 /// A package whose settings are read and whose files are not.
 struct Settled {
@@ -107,6 +107,34 @@ impl Project {
         let loader = Loader::new(options).map_err(|error| vec![error])?;
         let env_read = loader.env_read.clone();
         loader.dependencies().map_err(|error| vec![without_secrets(error, &env_read.lock())])
+    }
+
+    /// Reads the settings of the target and of the project, each by itself, and nothing else: for checks.
+    pub fn check(options: &LoadOptions) -> Checked {
+        let root = Self::find_root(options);
+        let working = working_dir(options).unwrap_or_else(|_| PathBuf::from("."));
+        let folder = root.as_ref().map_or_else(|_| working.clone(), Clone::clone);
+        let mut loader = Loader {
+            options,
+            working: working.clone(),
+            root: folder.clone(),
+            cli_vars: Arc::new(options.cli_vars.clone()),
+            env_read: Arc::default(),
+            warnings: Vec::new(),
+        };
+        let native = root.is_ok() && !folder.join(DBT_FILE).is_file();
+        let (target, project) = loader.parts(root.map(|_| native));
+        let warnings = std::mem::take(&mut loader.warnings);
+        let read = loader.env_read.lock();
+        let hidden = |error: Diagnostic| without_secrets(error, &read);
+        Checked {
+            profiles: (!native).then(|| profiles_folder(options, &folder, &working)),
+            root: folder,
+            native,
+            target: target.map_err(hidden),
+            project: project.map_err(hidden),
+            warnings,
+        }
     }
 
     /// The folder of the project that the options mean: that of `--project-dir`, or the nearest one from the working
@@ -161,7 +189,7 @@ fn without_secrets(mut error: Diagnostic, read: &EnvRead) -> Diagnostic {
     error
 }
 
-fn working_dir(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
+pub(crate) fn working_dir(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
     match &options.working_dir {
         Some(folder) => Ok(folder.clone()),
         None => std::env::current_dir().map_err(|error| {
@@ -243,6 +271,22 @@ struct Head {
     selectors: Vec<SelectorDefinition>,
 }
 
+/// What [`Project::check`] found.
+pub struct Checked {
+    /// The project's folder; the working folder where there is no project.
+    pub root: PathBuf,
+    /// Whether the project has a `kpi.toml`.
+    pub native: bool,
+    /// The folder in which `profiles.yml` is looked for.
+    pub profiles: Option<PathBuf>,
+    /// The target, or what is wrong with it.
+    pub target: Result<TargetSettings, Diagnostic>,
+    /// What is wrong with the project's settings.
+    pub project: Result<(), Diagnostic>,
+    /// What is deprecated in the project's settings.
+    pub warnings: Vec<Diagnostic>,
+}
+
 struct Loader<'a> {
     options: &'a LoadOptions,
     working: PathBuf,
@@ -297,7 +341,7 @@ impl<'a> Loader<'a> {
             return Ok(RootFile { file, native, raw: project, targets, default_target, selectors });
         }
         let file = read_text(&self.root.join(DBT_FILE), DBT_FILE)?;
-        let raw = raw_dbt_project(&file, true, &mut self.warnings)?;
+        let raw = raw_dbt_project(&file, &mut self.warnings)?;
         Ok(RootFile { file, native, raw, targets: None, default_target: None, selectors: None })
     }
 
@@ -339,23 +383,24 @@ impl<'a> Loader<'a> {
     fn head(&mut self) -> Result<Head, Diagnostic> {
         let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
         let RootFile { file, native, raw, targets, default_target, selectors } = self.root_file()?;
-        let mut old_flags = None;
         let target = if !self.options.need_profile {
             TargetSettings::default()
         } else if native {
             let name = raw.get("name").map(Node::key_text).unwrap_or_default();
             of_native(self.options, &name, targets.as_ref(), default_target.as_ref(), &file, &secret)?
         } else {
-            let read = of_profiles(self.options, &self.root, &self.working, &raw, &file, &secret)?;
-            old_flags = read.1;
-            read.0
+            of_profiles(
+                self.options,
+                &self.root,
+                &self.working,
+                Some((&raw, &file)),
+                &secret,
+                &mut self.warnings,
+            )?
         };
         let target_names = target.context();
         let renderer = self.renderer(self.project_scope(), &self.cli_vars, &target_names);
         let mut config = self.root_config(&file, raw, native, &renderer)?;
-        if let Some(old) = old_flags {
-            self.take_old_flags(&mut config, old)?;
-        }
         self.apply_overrides(&mut config);
         let selectors = self.selectors(selectors.map(|node| (file, node)), &renderer)?;
         let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
@@ -363,18 +408,43 @@ impl<'a> Loader<'a> {
         Ok(Head { target, packages, selectors })
     }
 
-    fn take_old_flags(&mut self, config: &mut ProjectConfig, old: OldFlags) -> Result<(), Diagnostic> {
-        let hint = "move them to `flags:` in dbt_project.yml";
-        if !config.flags.is_empty() {
-            let message = "Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml. Using 'config' \
-                           in profiles.yml is deprecated.";
-            return Err(Diagnostic::error("K0206", KIND, message).with_span(old.place).with_hint(hint));
-        }
-        let message = "flags under 'config' in profiles.yml are deprecated";
-        self.warnings
-            .push(Diagnostic::warning("K0203", "Deprecation", message).with_span(old.place).with_hint(hint));
-        config.flags = old.flags;
-        Ok(())
+    /// Target and project settings, each by itself. `native`: whether it is a native project, or why there is none.
+    fn parts(
+        &mut self,
+        native: Result<bool, Diagnostic>,
+    ) -> (Result<TargetSettings, Diagnostic>, Result<(), Diagnostic>) {
+        let secret = self.renderer(Scope::Secret, &self.cli_vars, &Map::new());
+        let mut warnings = Vec::new();
+        let parts = match native {
+            Ok(true) => match self.head() {
+                Ok(head) => (Ok(head.target), Ok(())),
+                Err(error) => (Err(error.clone()), Err(error)),
+            },
+            Ok(false) => {
+                let read = read_text(&self.root.join(DBT_FILE), DBT_FILE)
+                    .and_then(|file| Ok((raw_dbt_project(&file, &mut warnings)?, file)));
+                let named = read.as_ref().ok().map(|(raw, file)| (raw, file));
+                let target =
+                    of_profiles(self.options, &self.root, &self.working, named, &secret, &mut warnings);
+                let names = target.as_ref().map(TargetSettings::context).unwrap_or_default();
+                let project = read.and_then(|(raw, file)| {
+                    let scope = Scope::Project { target_known: target.is_ok() };
+                    let renderer = self.renderer(scope, &self.cli_vars, &names);
+                    let check_version = self.options.version_check;
+                    let reading = Reading { renderer: &renderer, check_version, native: false };
+                    read_dbt_project(&file, raw, &reading, &mut warnings)?;
+                    self.selectors(None, &renderer).map(drop)
+                });
+                (target, project)
+            }
+            Err(error) => {
+                let target =
+                    of_profiles(self.options, &self.root, &self.working, None, &secret, &mut warnings);
+                (target, Err(error))
+            }
+        };
+        self.warnings.append(&mut warnings);
+        parts
     }
 
     fn apply_overrides(&self, config: &mut ProjectConfig) {
@@ -496,7 +566,7 @@ impl<'a> Loader<'a> {
         let mut reading = Reading { renderer, check_version: self.options.version_check, native: false };
         let (file, raw) = if dbt.is_file() {
             let file = read_text(&dbt, &format!("{shown_root}/{DBT_FILE}"))?;
-            let raw = raw_dbt_project(&file, false, &mut self.warnings)?;
+            let raw = raw_dbt_project(&file, &mut Vec::new())?;
             (file, raw)
         } else if native.is_file() {
             reading.native = true;
@@ -569,7 +639,9 @@ impl<'a> Loader<'a> {
                     Err(error) => errors.push(error),
                 }
             }
+            let suites = if packages.is_empty() { suite_files(&root, &mut errors) } else { Vec::new() };
             packages.push(Package {
+                suites,
                 name: config.name.clone(),
                 root,
                 config,
@@ -591,4 +663,28 @@ impl<'a> Loader<'a> {
             env_read,
         })
     }
+}
+
+/// The folder of suites of expectations.
+const SUITES: &str = "expectations";
+
+/// The suites of the project: JSON and YAML files of its folder `expectations`, by name.
+fn suite_files(root: &Path, errors: &mut Vec<Diagnostic>) -> Vec<Arc<SourceFile>> {
+    let Ok(entries) = std::fs::read_dir(root.join(SUITES)) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| {
+            !name.starts_with('.') && [".json", ".yml", ".yaml"].iter().any(|ending| name.ends_with(ending))
+        })
+        .collect();
+    names.sort();
+    let mut out = Vec::new();
+    for name in names {
+        let shown = format!("{SUITES}/{name}");
+        match read_text(&root.join(SUITES).join(&name), &shown) {
+            Ok(file) => out.push(file),
+            Err(error) => errors.push(error),
+        }
+    }
+    out
 }

@@ -88,6 +88,8 @@ pub struct Package {
     pub files: Vec<InventoryFile>,
     /// Its property files, parsed and rendered.
     pub properties: Vec<PropertyFile>,
+    /// Its suites of expectations, as text: files of the folder `expectations`.
+    pub suites: Vec<Arc<SourceFile>>,
 }
 
 /// The settings of a package, from `dbt_project.yml` or `kpi.toml`.

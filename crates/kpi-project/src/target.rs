@@ -7,7 +7,7 @@ use crate::shape::did_you_mean;
 use crate::yaml::{Node, Value};
 use crate::{LoadOptions, TargetSettings};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl TargetSettings {
 }
 
 /// The folder whose `profiles.yml` counts: dbt's order, then the project's own folder.
-fn profiles_folder(options: &LoadOptions, root: &Path, working: &Path) -> PathBuf {
+pub(crate) fn profiles_folder(options: &LoadOptions, root: &Path, working: &Path) -> PathBuf {
     let given = options.profiles_dir.clone().or_else(|| (options.env)("DBT_PROFILES_DIR").map(PathBuf::from));
     if let Some(given) = given {
         return working.join(given);
@@ -63,47 +63,52 @@ fn profiles_folder(options: &LoadOptions, root: &Path, working: &Path) -> PathBu
         .unwrap_or_else(|| working.to_owned())
 }
 
-/// Flags under `config:` of `profiles.yml`, where they stood before `flags:` of `dbt_project.yml`.
-pub(crate) struct OldFlags {
-    pub(crate) place: Span,
-    pub(crate) flags: Map<String, Json>,
-}
-
 /// Reads the profile that the project names from `profiles.yml`.
 pub(crate) fn of_profiles(
     options: &LoadOptions,
     root: &Path,
     working: &Path,
-    project: &Node,
-    project_file: &Arc<SourceFile>,
+    project: Option<(&Node, &Arc<SourceFile>)>,
     renderer: &Renderer,
-) -> Result<(TargetSettings, Option<OldFlags>), Diagnostic> {
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<TargetSettings, Diagnostic> {
     let folder = profiles_folder(options, root, working);
     let path = folder.join("profiles.yml");
     let shown = shown_path(&path, root);
-    let mut named = project.get("profile").cloned();
-    if let Some(node) = &mut named {
-        renderer.render(node, project_file, Policy::Profile)?;
+    let mut named =
+        project.and_then(|(node, file)| node.get("profile").map(|node| (node.clone(), file.clone())));
+    if let Some((node, file)) = &mut named {
+        renderer.render(node, file, Policy::Profile)?;
     }
     let profile_name = match (&options.profile, &named) {
         (Some(name), _) => name.clone(),
-        (None, Some(node)) if !node.is_null() => node.key_text(),
+        (None, Some((node, _))) if !node.is_null() => node.key_text(),
         (None, _) => {
-            return Err(Diagnostic::error("K0211", KIND, "no profile was specified for this dbt project")
-                .with_span(Span::whole(project_file.clone()))
-                .with_hint(format!(
+            let error = Diagnostic::error("K0211", KIND, "no profile was specified for this dbt project");
+            return Err(match project {
+                None => error.with_hint(format!("name one of {shown} with --profile")),
+                Some((_, file)) => error.with_span(Span::whole(file.clone())).with_hint(format!(
                     "add a line `profile: my_profile` to {}, with a profile of {shown}",
-                    project_file.name
-                )));
+                    file.name
+                )),
+            });
         }
     };
     // Whoever names the profile is where a wrong name is to be mended.
     let named_at = |diagnostic: Diagnostic| match (&options.profile, &named) {
-        (None, Some(node)) => diagnostic.with_span(node.span(project_file)),
+        (None, Some((node, file))) => diagnostic.with_span(node.span(file)),
         _ => diagnostic,
     };
     if !path.is_file() {
-        let message = format!("Could not find profile named '{profile_name}': there is no file {shown}");
+        // A folder that was named is told as it was.
+        let looked = match &options.profiles_dir {
+            Some(given) => given.join("profiles.yml").display().to_string(),
+            None => shown,
+        };
+        let message = format!(
+            "Could not find profile named '{profile_name}': dbt looked for a profiles.yml file in {looked}, but did not find \
+             one"
+        );
         return Err(named_at(Diagnostic::error("K0212", KIND, message)).with_hint(
             "create profiles.yml there or beside the project file, or name its folder with --profiles-dir or \
              DBT_PROFILES_DIR",
@@ -149,7 +154,16 @@ pub(crate) fn of_profiles(
             renderer.render(&mut node, &file, Policy::Profile)?;
             node.key_text()
         }
-        (None, None) => "default".to_owned(),
+        (None, None) => {
+            let message = format!("target not specified in profile '{profile_name}', using 'default'");
+            warnings.push(
+                Diagnostic::warning("K0217", "Note", message).with_span(profile.span(&file)).with_event(
+                    "MissingProfileTarget",
+                    json!({"profile_name": profile_name, "target_name": "default"}),
+                ),
+            );
+            "default".to_owned()
+        }
     };
     let Some(outputs) = profile.get("outputs") else {
         return Err(Diagnostic::error(
@@ -160,10 +174,8 @@ pub(crate) fn of_profiles(
         .with_span(profile.span(&file))
         .with_hint("a profile has `target:` and `outputs:`, with one entry for each target"));
     };
-    let output = find_target(outputs, &target_name, &format!("profile '{profile_name}'"), &file)?;
-    let target = read_target(options, output.clone(), profile_name, target_name, &file, renderer)?;
-    let flags = root_node.entry("config").filter(|(_, value)| value.as_map().is_some_and(|m| !m.is_empty()));
-    Ok((target, flags.map(|(key, value)| OldFlags { place: key.span(&file), flags: value.to_json_map() })))
+    let output = find_target(outputs, &target_name, &format!("The profile '{profile_name}'"), &file)?;
+    read_target(options, output.clone(), profile_name, target_name, &file, renderer)
 }
 
 /// Reads a target of `kpi.toml`.
@@ -207,7 +219,7 @@ fn find_target<'a>(
         Some((key, _)) => Err(Diagnostic::error(
             "K0213",
             KIND,
-            format!("output '{name}' of {of} is misconfigured in {}", file.name),
+            format!("output '{name}' of {} is misconfigured in {}", of.trim_start_matches("The "), file.name),
         )
         .with_span(key.span(file))
         .with_hint("an output is a mapping with `type:` and the settings of that type")),

@@ -1,19 +1,14 @@
-//! `kpi debug`: is the project found and valid, is the target, does the connection work.
+//! `kpi debug`: are project and target found and valid, does the connection work.
 
-use crate::session::{Ending, Failure, Outcome, Session, VERSION, is_native};
+use crate::session::{Ending, Failure, Outcome, Session, VERSION};
 use crate::target;
 use clap::ArgMatches;
 use kpi_adapter::Fetch;
-use kpi_diagnostics::{Diagnostic, Level};
-use kpi_project::Project;
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
+use kpi_project::{Checked, Project, TargetSettings};
 use serde_json::json;
 use std::path::Path;
-
-/// A check and what came of it.
-struct Check {
-    name: &'static str,
-    failure: Option<String>,
-}
+use std::process::{Command, Stdio};
 
 fn out(session: &Session, text: impl Into<String>) {
     let text = text.into();
@@ -21,103 +16,111 @@ fn out(session: &Session, text: impl Into<String>) {
     session.messages.say_with("DebugCmdOut", Level::Info, text, data);
 }
 
-fn state(failure: Option<&String>) -> &'static str {
-    if failure.is_none() { "OK found and valid" } else { "ERROR invalid" }
-}
-
-fn rendered(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(Diagnostic::render).collect::<Vec<_>>().join("\n\n")
+fn state<T>(checked: &Result<T, Diagnostic>) -> &'static str {
+    match checked {
+        Ok(_) => "OK found and valid",
+        // Neither project nor profiles: there is no file to be wrong.
+        Err(error) if matches!(error.code, "K0200" | "K0212") => "ERROR not found",
+        Err(_) => "ERROR invalid",
+    }
 }
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// The program that shows a folder.
+fn opener() -> &'static str {
+    match std::env::consts::OS {
+        "windows" => "start",
+        "macos" => "open",
+        _ => "xdg-open",
+    }
+}
+
 /// Tells what kpi finds, and whether it works.
 pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
     let options = session.load_options(true)?;
+    let mut checked = Project::check(&options);
+    std::mem::take(&mut checked.warnings).into_iter().for_each(|w| session.messages.diagnostic(w));
+    session.messages.check_warnings()?;
+    let profiles = checked.profiles.clone().unwrap_or_else(|| checked.root.clone());
     if matches.get_flag("config-dir") {
-        let folder = profiles_folder(session, &session.working_dir);
-        session.messages.data("DebugCmdOut", &shown(&folder), json!({"msg": shown(&folder)}));
+        let (command, folder) = (opener(), shown(&profiles));
+        let text = format!("To view your profiles.yml file, run:\n\n{command} {folder}");
+        session.messages.data("OpenCommand", &text, json!({"open_cmd": command, "profiles_dir": folder}));
         return Ok(Ending::Good);
     }
+    session.open_log(&checked.root, None);
     out(session, format!("kpi version: {VERSION}"));
     out(session, format!("dbt version: {}", kpi_artifacts::DBT_VERSION));
-    out(session, format!("os info: {}-{}", std::env::consts::OS, std::env::consts::ARCH));
     let executable = std::env::current_exe().map(|p| shown(&p)).unwrap_or_default();
     out(session, format!("kpi path: {executable}"));
-
-    let mut checks = Vec::new();
-    let root = match Project::find_root(&options) {
-        Ok(root) => root,
-        Err(error) => {
-            return Ok(finish(session, &[Check { name: "project", failure: Some(error.render()) }]));
-        }
-    };
-    let native = is_native(&root);
-    if native {
-        out(session, format!("Using kpi.toml file at {}", shown(&root.join("kpi.toml"))));
-    } else {
-        let folder = profiles_folder(session, &root);
-        out(session, format!("Using profiles dir at {}", shown(&folder)));
-        out(session, format!("Using profiles.yml file at {}", shown(&folder.join("profiles.yml"))));
-        out(session, format!("Using dbt_project.yml file at {}", shown(&root.join("dbt_project.yml"))));
+    out(session, format!("os info: {}-{}", std::env::consts::OS, std::env::consts::ARCH));
+    let project_file = if checked.native { "kpi.toml" } else { "dbt_project.yml" };
+    if !checked.native {
+        out(session, format!("Using profiles dir at {}", shown(&profiles)));
+        out(session, format!("Using profiles.yml file at {}", shown(&profiles.join("profiles.yml"))));
     }
-    let loaded = session.load_project(true);
-    // Only what fails without a target too is the project's own fault; properties may ask for the target.
-    let project_failure = match &loaded {
-        Ok(_) => None,
-        Err(_) => session.load_project(false).err().map(|Failure(errors)| rendered(&errors)),
-    };
-    let target_failure = match &loaded {
-        Err(Failure(errors)) if project_failure.is_none() => Some(rendered(errors)),
-        _ => None,
-    };
-    if let Ok(project) = &loaded {
-        out(session, format!("adapter type: {}", project.target.kind));
+    out(session, format!("Using {project_file} file at {}", shown(&checked.root.join(project_file))));
+    if let Ok(target) = &checked.target {
+        out(session, format!("adapter type: {}", target.kind));
         out(session, format!("adapter version: {}", target::DUCKDB_VERSION));
     }
     if matches.get_flag("connection") {
         out(session, "Skipping steps before connection verification");
     } else {
-        out(session, "Configuration:");
-        let (name, file) =
-            if native { ("targets", "kpi.toml") } else { ("profiles.yml file", "dbt_project.yml") };
-        let word = match (&loaded, &project_failure) {
-            (Err(_), Some(_)) => "SKIPPED",
-            _ => state(target_failure.as_ref()),
-        };
-        out(session, format!("  {name} [{word}]"));
-        out(session, format!("  {file} file [{}]", state(project_failure.as_ref())));
+        configuration(session, &checked, project_file);
     }
-    checks.push(Check { name: "project", failure: project_failure });
-    checks.push(Check { name: "target", failure: target_failure });
-    match &loaded {
-        Ok(project) => checks.push(Check { name: "connection", failure: connection(session, project) }),
-        Err(_) => out(session, "Connection test skipped since no target was found"),
-    }
-    Ok(finish(session, &checks))
-}
-
-/// The folder in which `profiles.yml` is looked for first.
-fn profiles_folder(session: &Session, root: &Path) -> std::path::PathBuf {
-    if let Some(given) = session.flags.text("profiles_dir") {
-        return session.working_dir.join(given);
-    }
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".dbt"));
-    [Some(session.working_dir.clone()), home.clone(), Some(root.to_owned())]
+    let connected = match &checked.target {
+        Ok(target) => Some(connection(session, target)),
+        Err(_) => {
+            out(session, "Connection test skipped since no profile was found");
+            None
+        }
+    };
+    let of_target = checked.target.as_ref().err().map(|error| ("Profile", error));
+    // In a native project both are one file with one fault.
+    let of_project = match checked.native && checked.target.is_err() {
+        true => None,
+        false => checked.project.as_ref().err().map(|error| ("Project", error)),
+    };
+    let mut failed: Vec<String> = [of_target, of_project]
         .into_iter()
         .flatten()
-        .find(|folder| folder.join("profiles.yml").is_file())
-        .or(home)
-        .unwrap_or_else(|| session.working_dir.clone())
+        .map(|(what, error)| format!("{what} loading failed for the following reason:\n{}", error.render()))
+        .collect();
+    failed.extend(connected.flatten().map(|error| {
+        format!(
+            "dbt was unable to connect to the specified database. The database returned the following error:\n\n  {error}"
+        )
+    }));
+    Ok(finish(session, &failed))
+}
+
+/// The state of the files, and of the programs that kpi calls.
+fn configuration(session: &Session, checked: &Checked, project_file: &str) {
+    out(session, "Configuration:");
+    let target = if checked.native { "targets" } else { "profiles.yml file" };
+    out(session, format!("  {target} [{}]", state(&checked.target)));
+    out(session, format!("  {project_file} file [{}]", state(&checked.project)));
+    out(session, "Required dependencies:");
+    let quiet = |command: &mut Command| {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
+    };
+    let found = quiet(Command::new("git").arg("--help")).is_ok_and(|status| status.success());
+    let word = if found { "OK found" } else { "not found: only packages from git need it" };
+    let text = format!(" - git [{word}]");
+    session.messages.say_with("DebugCmdResult", Level::Info, text.clone(), json!({"msg": text}));
 }
 
 /// Opens the target and asks it something; gives what went wrong.
-fn connection(session: &Session, project: &Project) -> Option<String> {
-    let adapter = match session.adapter(project) {
+fn connection(session: &Session, target: &TargetSettings) -> Option<String> {
+    let adapter = match session.adapter(target) {
         Ok(adapter) => adapter,
-        Err(Failure(errors)) => return Some(rendered(&errors)),
+        Err(Failure(errors)) => {
+            return Some(errors.iter().map(Diagnostic::render).collect::<Vec<_>>().join("\n\n"));
+        }
     };
     out(session, "Connection:");
     for (name, value) in adapter.debug_fields() {
@@ -130,8 +133,7 @@ fn connection(session: &Session, project: &Project) -> Option<String> {
     failure
 }
 
-fn finish(session: &Session, checks: &[Check]) -> Ending {
-    let failed: Vec<&Check> = checks.iter().filter(|c| c.failure.is_some()).collect();
+fn finish(session: &Session, failed: &[String]) -> Ending {
     let say = |level, text: String| {
         let data = json!({"msg": text});
         session.messages.say_with("DebugCmdResult", level, text, data);
@@ -142,8 +144,6 @@ fn finish(session: &Session, checks: &[Check]) -> Ending {
         return Ending::Good;
     }
     say(Level::Error, format!("{} check{} failed:", failed.len(), if failed.len() == 1 { "" } else { "s" }));
-    for check in failed {
-        say(Level::Error, format!("{}: {}", check.name, check.failure.as_deref().unwrap_or_default()));
-    }
+    failed.iter().for_each(|text| say(Level::Error, text.clone()));
     Ending::NodeFailed
 }

@@ -21,7 +21,7 @@ pub fn deps(session: &Session, matches: &ArgMatches) -> Outcome {
         dependencies = session.dependencies()?;
     }
     let hub = flags::environment("package_hub_url").unwrap_or_else(|| DEFAULT_HUB.to_owned());
-    let secrets = crate::messages::secrets();
+    let secrets = crate::log_lines::secrets();
     let options = Options {
         upgrade: matches.get_flag("upgrade"),
         lock_only: matches.get_flag("lock"),

@@ -1,10 +1,11 @@
-//! `kpi docs generate`: what is selected is compiled, and the database asked what it has of it: `catalog.json`.
+//! `kpi docs generate`: what is selected is compiled, and the database asked what it has of it: `catalog.json`, and the
+//! page that shows it.
 
-use super::{assets, compile, run, select, write};
+use super::{assets, compile, run, select, site, write};
 use crate::session::{Ending, Outcome, Session};
 use clap::ArgMatches;
 use kpi_artifacts::Catalog;
-use kpi_diagnostics::{Diagnostic, Level};
+use kpi_diagnostics::Level;
 use kpi_engine::{CatalogEntries, Task};
 use kpi_manifest::Manifest;
 use serde_json::json;
@@ -14,15 +15,6 @@ use std::sync::Arc;
 pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
     let given = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
     let messages = &session.messages;
-    if given("static") {
-        return Err(Diagnostic::error(
-            "K0009",
-            "Usage Error",
-            "--static packs the documentation site into one file, and this version of kpi has no such site",
-        )
-        .with_hint("without --static, catalog.json and manifest.json are written to the target folder")
-        .into());
-    }
     let compiles = !given("no-compile");
     let mut loaded = session.load(None)?;
     let (nodes, sources) = select::documented(session, &loaded)?;
@@ -46,6 +38,9 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
             write::manifest(session, &project, &engine.into_manifest())?;
             return Ok(Ending::Aborted);
         }
+    }
+    if let Some(package) = project.packages.first() {
+        site::write(&session.target_path(&project), &project.root, &package.config)?;
     }
     let entries = if given("empty-catalog") {
         CatalogEntries::default()
@@ -87,21 +82,8 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
         format!("Catalog written to {shown}"),
         json!({"path": shown}),
     );
-    messages.say(
-        "Note",
-        Level::Debug,
-        "No index.html is written: this version of kpi has no documentation site of its own",
-    );
+    if given("static") {
+        site::write_static(session, &session.target_path(&project))?;
+    }
     Ok(if failures.is_empty() { Ending::Good } else { Ending::NodeFailed })
-}
-
-/// `kpi docs serve`
-pub fn serve() -> Outcome {
-    Err(Diagnostic::error(
-        "K0009",
-        "Usage Error",
-        "`docs serve` shows the documentation site, and this version of kpi has no such site",
-    )
-    .with_hint("`kpi docs generate` writes catalog.json and manifest.json, which other tools show")
-    .into())
 }

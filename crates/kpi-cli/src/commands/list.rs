@@ -9,6 +9,25 @@ use std::sync::Arc;
 
 /// Lists what is selected.
 pub fn list(session: &Session) -> Outcome {
+    if crate::deprecations::says_models() {
+        for other in ["select", "resource_type"] {
+            // The option under its former name is among those of the new one.
+            let typed = session.flags.list(other);
+            let exclusive = match other {
+                "select" => crate::deprecations::says_select(),
+                _ => !typed.is_empty(),
+            };
+            if exclusive {
+                return Err(Diagnostic::error(
+                    "K0016",
+                    "Usage Error",
+                    format!("\"models\" and \"{other}\" are mutually exclusive arguments"),
+                )
+                .with_hint("use --select with --resource-type model")
+                .into());
+            }
+        }
+    }
     let loaded = session.load(None)?;
     write::manifest(session, &loaded.project, &loaded.manifest)?;
     let mut ids: Vec<Arc<str>> = select::listed(session, &loaded)?;

@@ -13,22 +13,26 @@ mod migrate;
 mod native_form;
 mod operation;
 mod parse;
+mod retry;
 mod run;
 mod select;
 mod shell;
 mod show;
+mod site;
+mod suite;
 mod write;
 
 use crate::arguments;
 use crate::deprecations;
 use crate::flags::{self, Flags};
 use crate::messages::Messages;
-use crate::session::{Ending, Failure, Outcome, Session, VERSION, is_native};
+use crate::session::{Ending, Failure, Outcome, Session, VERSION};
+use crate::{notes, usage_errors};
 use clap::ArgMatches;
 use kpi_artifacts::Invocation;
-use kpi_diagnostics::{Diagnostic, Level, SourceFile};
-use kpi_engine::Task;
-use kpi_project::{LoadOptions, Project};
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
+use kpi_engine::{Task, python_text};
+use kpi_project::{LoadOptions, Project, WrittenFlags};
 use serde_json::{Map, Value as Json, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -50,11 +54,19 @@ pub fn run() -> u8 {
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let matches = match arguments::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(error) => {
+        // `--help`
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(WRONG);
+            return GOOD;
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}", usage_errors::render(&error, &called(&words)));
+            return WRONG;
         }
     };
+    if let Some(error) = usage_errors::given_twice(&words) {
+        return wrong_call(&error, &called(&words));
+    }
     let asked = |m: &ArgMatches| m.get_flag("version");
     if asked(&matches) || matches.subcommand().is_some_and(|(_, sub)| asked(sub)) {
         print(&crate::version::text());
@@ -72,74 +84,87 @@ pub fn run() -> u8 {
     // dbt calls `docs generate` and `source freshness` by their second word: in flags and artifacts.
     let (name, matches) = match matches.subcommand() {
         Some(inner) if matches!(name, "docs" | "source") => inner,
+        // Cases belong to no project.
+        Some(("cases", inner)) if name == "suite" => return suite::cases(inner),
         _ => (name, matches),
     };
     let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
     call(name, matches, &words)
 }
 
-/// Shows what is wrong before there are messages.
-fn wrong_call(diagnostic: &Diagnostic) -> u8 {
-    let _ = writeln!(std::io::stderr(), "{}", diagnostic.render());
+/// `kpi run`: the command that was meant, as far as that can be told.
+fn called(words: &[std::ffi::OsString]) -> String {
+    let command = arguments::command();
+    let known =
+        words.iter().skip(1).filter_map(|word| word.to_str()).find_map(|w| command.find_subcommand(w));
+    known.map_or_else(|| "kpi".to_owned(), |sub| format!("kpi {}", sub.get_name()))
+}
+
+/// Shows what is wrong with a call before there are messages.
+fn wrong_call(diagnostic: &Diagnostic, command: &str) -> u8 {
+    let text = match diagnostic.kind {
+        "Usage Error" => usage_errors::told(diagnostic, command),
+        _ => diagnostic.render(),
+    };
+    let _ = writeln!(std::io::stderr(), "{text}");
     WRONG
 }
 
-/// The `flags:` of the project file, read before all else: they decide about messages too. What is wrong with the file
-/// is told when it is read for good.
-fn project_flags(session_flags: &Flags, working_dir: &std::path::Path) -> Map<String, Json> {
-    let options = LoadOptions {
-        project_dir: session_flags.text("project_dir").map(PathBuf::from),
+/// The `flags:` of the project file.
+fn project_flags(flags: &Flags, working_dir: &std::path::Path) -> Result<WrittenFlags, Diagnostic> {
+    Project::written_flags(&LoadOptions {
+        project_dir: flags.text("project_dir").map(PathBuf::from),
+        profiles_dir: flags.text("profiles_dir").map(PathBuf::from),
         working_dir: Some(working_dir.to_owned()),
         ..LoadOptions::default()
-    };
-    let Ok(root) = Project::find_root(&options) else { return Map::new() };
-    let name = if is_native(&root) { "kpi.toml" } else { "dbt_project.yml" };
-    let Ok(text) = std::fs::read_to_string(root.join(name)) else { return Map::new() };
-    let file = SourceFile::new(name, text);
-    let parsed = if is_native(&root) {
-        kpi_project::yaml::parse_toml(&file).ok()
-    } else {
-        kpi_project::yaml::parse(&file).ok().flatten()
-    };
-    parsed.and_then(|node| node.get("flags").map(|flags| flags.to_json_map())).unwrap_or_default()
+    })
 }
 
 fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     let clock = Instant::now();
     let mut flags = match Flags::resolve(name, matches, words) {
         Ok(flags) => flags,
-        Err(diagnostic) => return wrong_call(&diagnostic),
+        Err(diagnostic) => return wrong_call(&diagnostic, &format!("kpi {name}")),
     };
     let working_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let invocation_id =
         flags::environment("invocation_id").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    let applied =
-        if name == "init" { Ok(()) } else { flags.apply_project(&project_flags(&flags, &working_dir)) };
+    let written = match name {
+        "init" => Ok(WrittenFlags::default()),
+        _ => project_flags(&flags, &working_dir),
+    };
+    let applied = written.and_then(|written| flags.apply_project(&written));
     let messages = match Messages::new(&flags, &invocation_id) {
         Ok(messages) => Arc::new(messages),
-        Err(diagnostic) => return wrong_call(&diagnostic),
+        Err(diagnostic) => return wrong_call(&diagnostic, &format!("kpi {name}")),
     };
     let session = Session {
         invocation: Invocation::new(invocation_id, chrono::Utc::now()),
         flags,
         messages: messages.clone(),
         working_dir,
+        retry: None,
     };
     messages.say_with(
         "MainReportVersion",
         Level::Info,
         format!("Running with kpi={VERSION}"),
-        json!({"version": format!("={VERSION}"), "log_version": 3}),
+        json!({"version": format!("={}", kpi_artifacts::DBT_VERSION), "log_version": 3}),
     );
     messages.say_with(
         "MainReportArgs",
         Level::Debug,
         format!("running kpi with arguments {}", Json::Object(session.flags.to_map())),
-        json!({"args": session.flags.to_map()}),
+        json!({"args": texts(session.flags.to_map())}),
     );
     deprecations::of_call(&session);
+    notes::of_call(&session);
     crate::interrupt::listen();
-    let outcome = applied.map_err(Failure::from).and_then(|()| dispatch(name, &session, matches));
+    let outcome = applied.map_err(Failure::from).and_then(|warnings| {
+        warnings.into_iter().for_each(|warning| messages.diagnostic(warning));
+        messages.check_warnings()?;
+        dispatch(name, &session, matches)
+    });
     crate::interrupt::release();
     // A warning of the very end can be an error too.
     let outcome =
@@ -148,6 +173,13 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         Ok(Ending::Good) => GOOD,
         Ok(Ending::NodeFailed) => NODE_FAILED,
         Ok(Ending::Aborted) => WRONG,
+        Err(failure) if failure.0.iter().all(|error| error.kind == "Usage Error") => {
+            let command = format!("kpi {name}");
+            failure.0.iter().for_each(|error| {
+                wrong_call(error, &command);
+            });
+            WRONG
+        }
         Err(failure) => {
             encountered(&messages, failure);
             WRONG
@@ -160,6 +192,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     };
     deprecations::summary(&messages, session.flags.switch("show_all_deprecations"));
     let elapsed = clock.elapsed().as_secs_f64();
+    notes::resource_report(&session, &name, code == GOOD, elapsed);
     let verb = if code == GOOD { "succeeded" } else { "failed" };
     messages.say_with(
         "CommandCompleted",
@@ -176,6 +209,11 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
         }),
     );
     code
+}
+
+/// Flags as structured logs show them: all values are text, in Python's words.
+fn texts(flags: Map<String, Json>) -> Json {
+    Json::Object(flags.into_iter().map(|(name, value)| (name, python_text(&value).into())).collect())
 }
 
 /// Tells what kept a command from its work.
@@ -197,14 +235,16 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "test" => run::run(session, Task::Test),
         "seed" => run::run(session, Task::Seed),
         "snapshot" => run::run(session, Task::Snapshot),
+        "clone" => run::clone(session),
+        "retry" => retry::retry(session, matches),
         "compile" => compile::compile(session),
         "show" => show::show(session),
         "ls" => list::list(session),
         "parse" => parse::parse(session),
         "generate" => docs::generate(session, matches),
-        "serve" => docs::serve(),
+        "serve" => site::serve(session, matches),
         "freshness" => freshness::freshness(session),
-        "run-operation" => operation::operation(session, matches),
+        "run-operation" => operation::operation(session),
         "debug" => debug::debug(session, matches),
         "deps" => deps::deps(session, matches),
         "migrate" => migrate::migrate(session, matches),

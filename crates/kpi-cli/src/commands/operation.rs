@@ -3,15 +3,14 @@
 use super::{run, write};
 use crate::session::{Ending, Outcome, Session};
 use crate::warnings;
-use clap::ArgMatches;
 use kpi_artifacts::NodeStatus;
 use kpi_diagnostics::Level;
 use serde_json::{Map, json};
 
 /// Calls the macro; what it prints goes to the terminal.
-pub fn operation(session: &Session, matches: &ArgMatches) -> Outcome {
-    let name = matches.get_one::<String>("macro").map_or("", String::as_str);
-    let arguments = match matches.get_one::<String>("args") {
+pub fn operation(session: &Session) -> Outcome {
+    let name = session.flags.text("macro").unwrap_or_default();
+    let arguments = match session.flags.text("args") {
         Some(text) => warnings::mapping("--args", text)?,
         None => Map::new(),
     };

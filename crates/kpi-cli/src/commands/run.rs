@@ -46,14 +46,28 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
     (engine, project)
 }
 
+/// Points this environment's relations at those of another one.
+pub fn clone(session: &Session) -> Outcome {
+    let mut loaded = session.load(None)?;
+    let selected = select::nodes(session, &loaded, Task::Clone)?;
+    if !selected.is_empty() {
+        loaded.manifest.defer_to(loaded.previous.deferred_to()?);
+    }
+    run_selected(session, Task::Clone, loaded, &selected)
+}
+
 /// Runs what is selected.
 pub fn run(session: &Session, task: Task) -> Outcome {
     let mut loaded = session.load(None)?;
-    let messages = &session.messages;
     let selected = select::nodes(session, &loaded, task)?;
     if !selected.is_empty() {
         loaded.defer(session)?;
     }
+    run_selected(session, task, loaded, &selected)
+}
+
+fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<str>]) -> Outcome {
+    let messages = &session.messages;
     let (engine, project) = engine(session, loaded);
     if selected.is_empty() {
         messages.say(
@@ -68,7 +82,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
         return Ok(Ending::Good);
     }
     write::graph_summary(session, &project, &engine.manifest)?;
-    let outcome = engine.run(task, &selected);
+    let outcome = engine.run(task, selected);
     let RunSummary { results, elapsed, interrupted, broken } = match outcome {
         Ok(summary) => summary,
         Err(error) => {
@@ -78,7 +92,10 @@ pub fn run(session: &Session, task: Task) -> Outcome {
             return Err(error.into());
         }
     };
-    summary::finished(messages, &engine.manifest, &results, elapsed);
+    if task != Task::Clone {
+        summary::finished(messages, &engine.manifest, &results, elapsed);
+    }
+    summary::ended(messages, &engine.manifest, &results, elapsed);
     write::run_results(session, &project, &results, elapsed)?;
     if let Some(error) = broken {
         write::manifest(session, &project, &engine.into_manifest())?;

@@ -1,11 +1,11 @@
 //! From the flags to the nodes of a command.
 
-use crate::session::{Failure, Loaded, Session};
-use kpi_diagnostics::{EventSink, Level};
+use crate::session::{Failure, Loaded, Retry, Session};
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_engine::Task;
 use kpi_manifest::selection::{Arguments, Filter, IndirectSelection, PreviousState, Selectors, select};
 use kpi_manifest::{Manifest, ResourceType};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 use ResourceType::{
@@ -17,6 +17,8 @@ use ResourceType::{
 const BUILT: &[ResourceType] = &[Model, Snapshot, Seed, Test, UnitTest, SavedQuery, Exposure, Function];
 /// What `test` runs.
 const TESTED: &[ResourceType] = &[Test, UnitTest];
+/// What `clone` takes.
+const REFABLE: &[ResourceType] = &[Model, Seed, Snapshot];
 /// What `compile` and `show` take.
 const COMPILED: &[ResourceType] = &[Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation];
 /// What `ls` lists unless it is told otherwise.
@@ -60,6 +62,7 @@ pub fn nodes(session: &Session, loaded: &Loaded, task: Task) -> Result<Vec<Arc<s
         Task::Test => by_flags(TESTED)?.into_iter().filter(|t| TESTED.contains(t)).collect(),
         Task::Run => vec![Model],
         Task::Seed => vec![Seed],
+        Task::Clone => by_flags(REFABLE)?.into_iter().filter(|t| REFABLE.contains(t)).collect(),
         Task::Snapshot => vec![Snapshot],
         Task::Compile | Task::Show { .. } => by_flags(COMPILED)?,
     };
@@ -113,12 +116,32 @@ fn resource_types(
     Ok(Filter::resource_types(&included, &excluded, default, all)?)
 }
 
+/// What is tried once more.
+fn retried(manifest: &Manifest, retry: &Retry) -> Result<Ids, Failure> {
+    let ids: Ids = retry.nodes.iter().map(|result| result.unique_id.clone()).collect();
+    match ids.iter().find(|id| manifest.graph.vertex(id).is_none()) {
+        None => Ok(ids),
+        Some(gone) => Err(Diagnostic::error(
+            "K0728",
+            "Runtime Error",
+            format!("Couldn't find model '{gone}' -- does it exist or is it disabled?"),
+        )
+        .with_hint(
+            "it failed in the last run and is not in the project any more: run the command again instead",
+        )
+        .into()),
+    }
+}
+
 fn evaluate(
     session: &Session,
     loaded: &Loaded,
     types: &[ResourceType],
     include_empty: bool,
 ) -> Result<Vec<Arc<str>>, Failure> {
+    if let Some(retry) = &session.retry {
+        return retried(&loaded.manifest, retry);
+    }
     let flags = &session.flags;
     let indirect: IndirectSelection = flags.text("indirect_selection").unwrap_or("eager").parse()?;
     let selectors = Selectors::parse(&loaded.project.selectors, indirect)?;
@@ -153,7 +176,7 @@ fn evaluate(
             "NoNodesForSelectionCriteria",
             Level::Warn,
             warning.message.clone(),
-            json!({"msg": warning.message}),
+            warning.event.map_or(Json::Null, |event| Json::Object(event.1)),
         );
     }
     session.messages.check_warnings()?;

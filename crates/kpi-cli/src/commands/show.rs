@@ -75,7 +75,7 @@ fn limit(session: &Session) -> Option<u64> {
 /// `--inline-direct`: SQL as it is, without the project's templates.
 fn direct(session: &Session, sql: &str) -> Outcome {
     let project = session.load_project(true)?;
-    let adapter = session.adapter(&project)?;
+    let adapter = session.adapter(&project.target)?;
     let fetch = match limit(session).and_then(|n| usize::try_from(n).ok()) {
         Some(n) => kpi_adapter::Fetch::Limit(n),
         None => kpi_adapter::Fetch::All,

@@ -8,7 +8,8 @@ use kpi_project::Project;
 use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
 
-fn failed(error: Diagnostic) -> Failure {
+/// What could not be written, with a hint.
+pub fn failed(error: Diagnostic) -> Failure {
     match error.hint {
         Some(_) => error.into(),
         None => error

@@ -5,6 +5,8 @@ use kpi_jinja::{Args, Error, ErrorKind, Value, function};
 
 /// Names of environment variables that hold secrets begin with one of these.
 const SECRET_PREFIXES: [&str; 2] = ["DBT_ENV_SECRET", "KPI_ENV_SECRET"];
+/// Names of those that templates do not see.
+const PRIVATE_PREFIXES: [&str; 2] = ["DBT_ENV_PRIVATE", "KPI_ENV_PRIVATE"];
 /// Those that are copied into artifacts begin with one of these.
 const METADATA_PREFIXES: [&str; 2] = ["DBT_ENV_CUSTOM_ENV_", "KPI_ENV_CUSTOM_ENV_"];
 /// What the record holds for a variable that was not set.
@@ -32,7 +34,10 @@ pub(super) fn env_var(record: EnvRecord) -> Value {
                 ),
             ));
         }
-        if let Ok(value) = std::env::var(&*name) {
+        let private = PRIVATE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if let Ok(value) = std::env::var(&*name)
+            && !private
+        {
             record.lock().insert(name.to_string(), value.clone());
             return Ok(Value::from(value));
         }
@@ -51,7 +56,8 @@ pub(super) fn env_var(record: EnvRecord) -> Value {
 
 /// `dbt_metadata_envs`
 pub(super) fn metadata() -> Value {
-    Value::dict(std::env::vars().filter_map(|(name, value)| {
+    Value::dict(std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
         let short = METADATA_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
         Some((short.to_owned(), Value::from(value)))
     }))

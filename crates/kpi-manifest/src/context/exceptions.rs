@@ -2,6 +2,7 @@
 
 use kpi_diagnostics::{Event, EventSink, Level};
 use kpi_jinja::{Args, Error, ErrorKind, Interp, Object, Result, Value, function};
+use serde_json::json;
 use std::sync::Arc;
 
 pub(super) fn value(sink: Arc<dyn EventSink>) -> Value {
@@ -53,15 +54,22 @@ impl Exceptions {
         };
         let message = given(0, "msg").to_string();
         Err(match name {
+            "warn" if self.sink.forbids("JinjaLogWarning") => Error::compilation(message),
             "warn" => return Ok(self.warn("JinjaLogWarning", message)),
             "warn_snapshot_timestamp_data_types" => {
+                let data = json!({
+                    "snapshot_time_data_type": given(0, "snapshot_time_data_type").to_string(),
+                    "updated_at_data_type": given(1, "updated_at_data_type").to_string(),
+                });
                 let text = format!(
                     "Data type of snapshot table timestamp columns ({}) doesn't match derived column 'updated_at' ({}). \
                      Please update snapshot config 'updated_at'.",
                     given(0, "snapshot_time_data_type"),
                     given(1, "updated_at_data_type")
                 );
-                self.warn("SnapshotTimestampWarning", text);
+                let data = data.as_object().cloned().unwrap_or_default();
+                let name = "SnapshotTimestampWarning";
+                self.sink.emit(Event { name, level: Level::Warn, message: text, data });
                 return Ok(Value::None);
             }
             "raise_database_error" => Error::new(ErrorKind::Database, message),

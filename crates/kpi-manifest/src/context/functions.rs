@@ -35,6 +35,31 @@ pub(super) fn print(sink: Arc<dyn EventSink>, wanted: bool) -> Value {
     })
 }
 
+/// `modules`; its `itertools` is on the way out.
+pub(super) fn modules(sink: Arc<dyn EventSink>) -> Value {
+    const NAME: &str = "ModulesItertoolsUsageDeprecation";
+    let Some(Value::Dict(modules)) = kpi_jinja::python::globals::get("modules") else { return Value::None };
+    let wrap = |(name, inner): (Arc<str>, Value)| {
+        let sink = sink.clone();
+        let called = function("itertools", move |interp, args: Args| {
+            let text = "Usage of `modules.itertools` is deprecated: use the built-in functions, filters and loops instead";
+            if sink.forbids(NAME) {
+                return Err(Error::compilation(text));
+            }
+            let message = format!("[WARNING][{NAME}]: Deprecated functionality\n{text}");
+            sink.emit(Event::new(NAME, Level::Warn, message));
+            interp.call(&inner, args)
+        });
+        (name, called)
+    };
+    Value::dict(modules.str_entries().into_iter().map(|(name, module)| match &module {
+        Value::Dict(functions) if *name == *"itertools" => {
+            (name, Value::dict(functions.str_entries().into_iter().map(wrap)))
+        }
+        _ => (name, module),
+    }))
+}
+
 /// Hex MD5 of a text.
 pub(crate) fn md5_hex(text: &str) -> String {
     hex::encode(Md5::digest(text.as_bytes()))

@@ -111,6 +111,7 @@ impl Shared {
         constants
             .insert("print", functions::print(options.sink.clone(), flag(&options.flags, "print", true)));
         constants.insert("adapter_macro", functions::adapter_macro());
+        constants.insert("modules", functions::modules(options.sink.clone()));
         Arc::new(Self {
             project,
             adapter,
@@ -190,7 +191,7 @@ pub fn lookup(shared: &Arc<Shared>, package: &str, node: Option<&Node>, name: &s
         "project_name" => Value::from(shared.root_package()),
         "schema" => Value::from(shared.facts.schema.clone()),
         "database" => Value::from(shared.facts.database.clone()),
-        "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+        "thread_id" => Value::from(kpi_diagnostics::thread_label()),
         "invocation_args_dict" => Value::from_json(&shared.invocation_args),
         "dbt_metadata_envs" => environment::metadata(),
         _ => return kpi_jinja::python::globals::get(name),

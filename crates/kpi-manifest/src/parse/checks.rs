@@ -2,9 +2,9 @@
 
 use super::{Parser, config};
 use crate::{Manifest, Node, ResourceType};
-use kpi_diagnostics::{Diagnostic, SourceFile, Span};
+use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// Two enabled nodes with one id.
 pub(super) fn duplicate_name(first: &Node, second: &Node) -> Diagnostic {
@@ -50,6 +50,7 @@ impl Parser {
         let spaces_allowed =
             self.shared.flags.get("require_resource_names_without_spaces").and_then(Json::as_bool)
                 == Some(false);
+        let mut spaced: Vec<&Node> = Vec::new();
         for node in &manifest.nodes {
             if let Some(group) = &node.group
                 && !groups.contains(&**group)
@@ -92,24 +93,49 @@ impl Parser {
                 );
             }
             if node.name.contains(' ') {
+                spaced.push(node);
+            }
+        }
+        self.names_with_spaces(&spaced, spaces_allowed, errors);
+        self.unused_config_paths(manifest, disabled);
+        self.check_deprecations(manifest);
+        self.check_microbatch(manifest, errors);
+    }
+
+    /// Names hold no spaces; where a flag allows them, that is deprecated.
+    fn names_with_spaces(&self, spaced: &[&Node], allowed: bool, errors: &mut Vec<Diagnostic>) {
+        let debug = self.shared.flag("debug");
+        let hint = "rename the file so that its name does not contain any spaces";
+        let level = if allowed { Level::Warn } else { Level::Error };
+        for (i, node) in spaced.iter().enumerate() {
+            if debug || (allowed && i == 0) {
+                let message = format!("Found spaces in the name of '{}'", node.unique_id);
+                self.shared.sink.emit(
+                    Event::new("SpacesInResourceNameDeprecation", level, message)
+                        .with("unique_id", &*node.unique_id)
+                        .with("level", level.as_str()),
+                );
+            }
+            if !allowed {
                 let message = format!(
                     "Resource names cannot contain spaces: '{}' ({})",
                     node.unique_id, node.original_file_path
                 );
-                let hint = "rename the file so that its name does not contain any spaces";
-                match spaces_allowed {
-                    false => errors.push(
-                        Diagnostic::error("K0516", "Runtime Error", message)
-                            .with_span(place(node))
-                            .with_hint(hint),
-                    ),
-                    true => self.warn(Diagnostic::warning("K0516", "Warning", message).with_hint(hint)),
-                }
+                errors.push(
+                    Diagnostic::error("K0516", "Runtime Error", message)
+                        .with_span(place(node))
+                        .with_hint(hint),
+                );
             }
         }
-        self.unused_config_paths(manifest, disabled);
-        self.check_deprecations(manifest);
-        self.check_microbatch(manifest, errors);
+        if allowed && !spaced.is_empty() {
+            let more = if debug { "" } else { ". Run again with `--debug` to see them all." };
+            let message = format!("Spaces found in {} resource name(s){more}", spaced.len());
+            self.warn(Diagnostic::warning("K0516", "Deprecation", message).with_hint(hint).with_event(
+                "ResourceNamesWithSpacesDeprecation",
+                json!({"count_invalid_names": spaced.len(), "show_debug_hint": !debug}),
+            ));
+        }
     }
 
     /// No two nodes may make one relation.
@@ -158,9 +184,11 @@ impl Parser {
                         .with_span(place(plain))
                         .with_related(place(versioned), "the versioned one"),
                     );
-                } else if node.version.is_none() && self.shared.flag("require_unique_project_resource_names")
-                {
-                    errors.push(duplicate_name(other, node));
+                } else if node.version.is_none() {
+                    match self.shared.flag("require_unique_project_resource_names") {
+                        true => errors.push(duplicate_name(other, node)),
+                        false => self.warn(same_name(other, node)),
+                    }
                 }
             }
         }
@@ -187,10 +215,35 @@ impl Parser {
                 unused.len(),
                 list.join("\n")
             ),
-        );
+        )
+        .with_event("UnusedResourceConfigPath", json!({"unused_config_paths": unused}));
         warning.span = root.config.file.clone().map(Span::whole);
         self.warn(warning);
     }
+}
+
+/// A model and a seed of one name, for instance.
+fn same_name(first: &Node, second: &Node) -> Diagnostic {
+    Diagnostic::warning(
+        "K0637",
+        "Deprecation",
+        format!(
+            "Found resources with the same name '{}' in package '{}': '{}' and '{}'",
+            second.name, second.package_name, first.unique_id, second.unique_id
+        ),
+    )
+    .with_span(place(second))
+    .with_related(place(first), "has the name too")
+    .with_hint("rename one of them")
+    .with_event(
+        "DuplicateNameDistinctNodeTypesDeprecation",
+        json!({
+            "resource_name": &*second.name,
+            "unique_id1": &*first.unique_id,
+            "unique_id2": &*second.unique_id,
+            "package_name": &*second.package_name,
+        }),
+    )
 }
 
 /// What a snapshot's config lacks.

@@ -202,6 +202,11 @@ impl<'p> ConfigTrees<'p> {
     }
 }
 
+/// Keys of the config `contract`; dbt drops others.
+const CONTRACT: &[&str] = &["enforced", "alias_types", "checksum"];
+/// Keys of the config `docs`.
+const DOCS: &[&str] = &["show", "node_color"];
+
 /// Checks types, and works out what keys say together.
 fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map<String, Json>, String> {
     if resource_type == ResourceType::Test
@@ -213,6 +218,13 @@ fn finish(resource_type: ResourceType, mut map: Map<String, Json>) -> Result<Map
     validate(resource_type, &map)?;
     if let Some(value @ Json::Bool(_)) = map.get_mut("static_analysis") {
         *value = if *value == Json::Bool(true) { "on".into() } else { "off".into() };
+    }
+    for (key, known) in [("contract", CONTRACT), ("docs", DOCS)] {
+        if let Some(Json::Object(inner)) = map.get_mut(key)
+            && inner.keys().any(|key| !known.contains(&key.as_str()))
+        {
+            inner.retain(|key, _| known.contains(&key.as_str()));
+        }
     }
     match resource_type {
         ResourceType::Test => {

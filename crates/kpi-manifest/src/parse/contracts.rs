@@ -123,7 +123,8 @@ impl Parser {
                     ),
                 )
                 .with_span(patch.span().clone())
-                .with_node(node.heading()),
+                .with_node(node.heading())
+                .with_event("UnsupportedConstraintMaterialization", json!({"materialized": materialized})),
             );
         }
     }

@@ -134,6 +134,9 @@ impl Parser {
         let blocks = extract_blocks(&file.source, &[BlockKind::Snapshot]).map_err(|error| {
             diagnostic(&error, &format!("snapshot {} ({})", file.stem(), file.path), &file.source)
         })?;
+        for warning in super::macros::unexpected_blocks(&file.source, &[BlockKind::Snapshot]) {
+            self.warn(warning);
+        }
         blocks
             .into_iter()
             .filter(|block| block.kind == BlockKind::Snapshot)

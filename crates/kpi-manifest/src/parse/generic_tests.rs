@@ -3,17 +3,17 @@
 use super::config::{ConfigTrees, Layer};
 use super::drafts::{diagnostic, fqn};
 use super::static_refs::{self, Reference};
-use super::test_builder::{self, Built, Fault, Target};
+use super::test_builder::{self, Built, Fault, Target, Usage};
 use super::{Parser, Registry, macros, sources, versions};
 use crate::config_merge::merge_calls;
 use crate::context::parsing::{Captured, ParseContext, ParseScope};
 use crate::context::{NameContext, has_jinja, looks_like_call, render_kwargs};
 use crate::{Node, RefCall, ResourceType, TestMetadata, version_text};
-use kpi_diagnostics::{Diagnostic, SourceFile};
+use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use kpi_jinja::{ErrorKind, Interp, Template, Value};
 use kpi_project::{ColumnProperties, NodeProperties, Package, PropertyFile, TestEntry, VersionProperties};
 use rayon::prelude::*;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// Where a test stands.
@@ -54,6 +54,17 @@ impl Parser {
                 Err(new) => errors.extend(new),
             }
         }
+        let subjects: Vec<Arc<str>> = registry
+            .nodes
+            .iter()
+            .filter(|node| super::expectations::is_subject(node))
+            .map(|node| node.name.clone())
+            .collect();
+        let known: rustc_hash::FxHashSet<&str> = subjects.iter().map(|name| &**name).collect();
+        match self.suites(&trees, &|name| known.contains(name), &subjects) {
+            Ok(tests) => tests.into_iter().for_each(|test| register(&mut registry, test, &mut errors)),
+            Err(new) => errors.extend(new),
+        }
         let (sources, tests) = match self.sources(&trees, &mut registry) {
             Ok(found) => found,
             Err(new) => {
@@ -62,6 +73,11 @@ impl Parser {
             }
         };
         tests.into_iter().for_each(|test| register(&mut registry, test, &mut errors));
+        // Files are read in parallel; what is said of them has an order.
+        let mut warnings = std::mem::take(&mut *self.test_warnings.lock());
+        let place = |warning: &Diagnostic| warning.span.as_ref().map(|s| (s.file.name.clone(), s.position));
+        warnings.sort_by_cached_key(place);
+        self.warnings.lock().append(&mut warnings);
         if errors.is_empty() { Ok((registry, sources)) } else { Err(errors) }
     }
 
@@ -152,7 +168,7 @@ impl Parser {
             .and_then(Json::as_bool)
             .unwrap_or(true);
         let package = &place.package.name;
-        let built = test_builder::build(
+        let mut built = test_builder::build(
             &entry.definition,
             target,
             column_name.as_deref(),
@@ -160,6 +176,12 @@ impl Parser {
             &|text| self.config_text(package, text),
         )
         .map_err(wrong)?;
+        let plain_column = column.map(|column| &*column.name);
+        let expectation = self.expectation_of(&mut built, package, plain_column, &entry.span)?;
+        // Keywords beside the name are how expectations are written.
+        if expectation.is_none() {
+            self.note_usages(&built.usages, place, &entry.span);
+        }
         let mut node = Node::new(ResourceType::Test, package.clone(), built.full_name.as_str().into());
         node.unique_id = format!("test.{package}.{}.{}", built.full_name, built.hash()).into();
         (node.schema, node.database) = self.names.defaults();
@@ -187,14 +209,28 @@ impl Parser {
             namespace: built.namespace.clone(),
             kwargs: built.kwargs.clone(),
         });
-        let (mut node, captured) = match self.without_rendering(&node, &built, target) {
+        node.expectation = expectation;
+        let known = match &node.expectation {
+            Some(_) => Some(self.expectation_references(&built, target)),
+            None => self.without_rendering(&node, &built, target),
+        };
+        let (mut node, captured) = match known {
             Some(captured) => (node, captured),
             None => self.render_test(node, &built).map_err(|mut error| {
                 error.span = Some(entry.span.clone());
                 error
             })?,
         };
-        let call = test_config(&built.config, &captured.config).map_err(|m| wrong(Fault::Parsing(m)))?;
+        let mut call = test_config(&built.config, &captured.config).map_err(|m| wrong(Fault::Parsing(m)))?;
+        // dbt renders all tests but these two, and meets their tags twice.
+        let rendered = !matches!(captured.macros.first(), Some(id) if matches!(&**id, "macro.dbt.test_unique" | "macro.dbt.test_not_null"));
+        if rendered && let Some(own) = built.config.get("tags") {
+            let once: Vec<Json> = match own {
+                Json::Array(tags) => tags.clone(),
+                tag => vec![tag.clone()],
+            };
+            call.insert("tags".into(), once.iter().chain(&once).cloned().collect());
+        }
         let layer = Layer { patch: None, call: &call };
         self.configure(trees, &mut node, layer, layer, None, &place.file.file).map_err(|mut error| {
             error.span = Some(entry.span.clone());
@@ -210,8 +246,52 @@ impl Parser {
         Ok(node)
     }
 
+    /// Warns of deprecated ways in which a test is written.
+    fn note_usages(&self, usages: &[Usage], place: &Place<'_>, span: &Span) {
+        let file = &place.file.path;
+        for usage in usages {
+            let (name, message, hint, fields) = match usage {
+                Usage::ConfigBesides { test, key } => (
+                    "PropertyMovedToConfigDeprecation",
+                    format!("Found `{key}` as a top-level property of the test `{test}`"),
+                    format!("put `{key}` under `config:` of the test"),
+                    json!({"key": key, "key_path": format!("data_tests.{test}.{key}"), "file": &**file}),
+                ),
+                Usage::NoArguments { test } => {
+                    let on = format!("'{}' in package '{}'", place.target_name, place.package.name);
+                    let shown = format!("`{test}` defined on {on} ({file})");
+                    (
+                        "MissingArgumentsPropertyInGenericTestDeprecation",
+                        format!("Found top-level arguments to test {shown}"),
+                        "put the arguments under `arguments:` of the test".to_owned(),
+                        json!({"test_name": shown}),
+                    )
+                }
+                Usage::Arguments { test, value } => {
+                    let shown = format!("`{test}` ({value})");
+                    (
+                        "ArgumentsPropertyInGenericTestDeprecation",
+                        format!(
+                            "Found `arguments` property in test definition of {shown} without usage of the flag \
+                             require_generic_test_arguments_property"
+                        ),
+                        "name the argument otherwise: what stands under `arguments:` will be the test's arguments"
+                            .to_owned(),
+                        json!({"test_name": shown}),
+                    )
+                }
+            };
+            self.test_warnings.lock().push(
+                Diagnostic::warning("K0636", "Deprecation", message)
+                    .with_span(span.clone())
+                    .with_hint(hint)
+                    .with_event(name, fields),
+            );
+        }
+    }
+
     /// Renders a text of a test's config.
-    fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, Fault> {
+    pub(super) fn config_text(&self, package: &Arc<str>, text: &str) -> Result<Json, Fault> {
         let context = NameContext { shared: self.shared.clone(), package: package.clone(), own: Vec::new() };
         let mut interp = Interp::new(self.strict.clone(), Arc::new(context));
         Template::parse_str("config", text)
@@ -313,7 +393,7 @@ fn tests_of_node<'p>(
 }
 
 /// The references among arguments; `None` where they must be rendered.
-fn references(value: &Json, captured: &mut Captured) -> Option<()> {
+pub(super) fn references(value: &Json, captured: &mut Captured) -> Option<()> {
     match value {
         Json::String(text) if looks_like_call(text) => match static_refs::parse(text)? {
             Reference::Ref(call) => captured.refs.push(call),

@@ -33,6 +33,7 @@ pub fn add_inline(
         docs: Arc::new(Docs::default()),
         names: relation_names::NameMacros::find(shared, &manifest.environment),
         created_at: shared.started_at.timestamp_micros() as f64 / 1e6,
+        test_warnings: parking_lot::Mutex::default(),
         warnings: parking_lot::Mutex::default(),
     };
     let root = manifest.root_package.clone();

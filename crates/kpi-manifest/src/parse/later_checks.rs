@@ -5,7 +5,7 @@ use crate::{Manifest, Node, ResourceType, version_text};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
 use rustc_hash::FxHashMap;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// A date or a point of time as YAML has it; without an offset it is one of UTC.
 fn moment(text: &str) -> Option<DateTime<Utc>> {
@@ -47,14 +47,27 @@ impl Parser {
                         versioned(node),
                         at.to_rfc3339()
                     ),
+                )
+                .with_event(
+                    "DeprecatedModel",
+                    json!({
+                        "model_name": &*node.name,
+                        "model_version": node.version.as_ref().map(version_text),
+                        "deprecation_date": at.to_rfc3339(),
+                    }),
                 ));
             }
         }
         for child in manifest.nodes.iter().filter(|node| node.resource_type == ResourceType::Model) {
             for (node, at) in child.depends_on_nodes.iter().filter_map(|id| dated.get(&**id)) {
-                let (code, when, verb) = match *at < now {
-                    true => ("K0622", "was deprecated on", "Migrate now"),
-                    false => ("K0623", "is slated for deprecation on", "Try it out"),
+                let (code, name, when, verb) = match *at < now {
+                    true => ("K0622", "DeprecatedReference", "was deprecated on", "Migrate now"),
+                    false => (
+                        "K0623",
+                        "UpcomingReferenceDeprecation",
+                        "is slated for deprecation on",
+                        "Try it out",
+                    ),
                 };
                 let mut message = format!(
                     "While compiling '{}': Found a reference to {}{}, which {when} '{}'. ",
@@ -73,7 +86,15 @@ impl Parser {
                         version_text(latest)
                     ));
                 }
-                self.warn(Diagnostic::warning(code, "Warning", message.trim_end()));
+                let fields = json!({
+                    "model_name": &*child.name,
+                    "ref_model_package": &*node.package_name,
+                    "ref_model_name": &*node.name,
+                    "ref_model_version": node.version.as_ref().map(version_text),
+                    "ref_model_latest_version": node.latest_version.as_ref().map(version_text),
+                    "ref_model_deprecation_date": at.to_rfc3339(),
+                });
+                self.warn(Diagnostic::warning(code, "Warning", message.trim_end()).with_event(name, fields));
             }
         }
     }
@@ -130,7 +151,8 @@ impl Parser {
                      model.",
                     node.name
                 ),
-            ));
+            )
+            .with_event("MicrobatchModelNoEventTimeInputs", json!({"model_name": &*node.name})));
         }
         None
     }

@@ -6,11 +6,11 @@ use crate::ManifestMacro;
 use crate::context::Shared;
 use indexmap::IndexMap;
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
-use kpi_jinja::{Environment, MacroDef, MacroRef, MacroTable, UndefinedMode};
+use kpi_jinja::{BlockKind, Environment, MacroDef, MacroRef, MacroTable, UndefinedMode, unexpected_tags};
 use kpi_project::FileKind;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// Names that are no macros even where they are called: what the context of macros holds.
@@ -53,7 +53,22 @@ const CONTEXT_NAMES: [&str; 36] = [
     "zip_strict",
 ];
 
-type Loaded = (Arc<Environment>, Arc<Environment>, IndexMap<Arc<str>, ManifestMacro>);
+type Loaded = (Arc<Environment>, Arc<Environment>, IndexMap<Arc<str>, ManifestMacro>, Vec<Diagnostic>);
+
+/// Warnings of blocks at the top of a file that mean nothing there.
+pub(super) fn unexpected_blocks(file: &Arc<SourceFile>, wanted: &[BlockKind]) -> Vec<Diagnostic> {
+    let warning = |(kind, line, column): (String, u32, u32)| {
+        let message = format!("Found unexpected '{kind}' block tag");
+        Diagnostic::warning("K0302", "Deprecation", format!("{message}: it is ignored"))
+            .with_span(Span::at(file.clone(), line, column))
+            .with_hint("remove it, or put it inside of a macro")
+            .with_event(
+                "UnexpectedJinjaBlockDeprecation",
+                json!({"msg": format!("{message}."), "file": &*file.name}),
+            )
+    };
+    unexpected_tags(file, wanted).into_iter().map(warning).collect()
+}
 
 /// Reads all macros. Gives the environment of nodes while parsing, that of run time, and the macros by id.
 pub(super) fn load(shared: &Shared) -> Result<Loaded, Vec<Diagnostic>> {
@@ -74,7 +89,12 @@ pub(super) fn load(shared: &Shared) -> Result<Loaded, Vec<Diagnostic>> {
             file: SourceFile::new(shown, file.text),
         });
     }
+    let mut warnings = Vec::new();
     for package in &shared.project.packages {
+        for file in package.files.iter().filter(|file| file.kind == FileKind::Macro) {
+            let wanted = [BlockKind::Macro, BlockKind::Materialization, BlockKind::Test];
+            warnings.extend(unexpected_blocks(&file.source, &wanted));
+        }
         for kind in [FileKind::Macro, FileKind::GenericTest] {
             files.extend(package.files.iter().filter(|f| f.kind == kind).map(|f| Source {
                 package: package.name.clone(),
@@ -152,7 +172,9 @@ pub(super) fn load(shared: &Shared) -> Result<Loaded, Vec<Diagnostic>> {
     }
     let environment =
         |macros, undefined| Arc::new(Environment { macros, globals: FxHashMap::default(), undefined });
-    Ok((environment(lenient, UndefinedMode::Lenient), environment(strict, UndefinedMode::Strict), macros))
+    let (lenient, strict) =
+        (environment(lenient, UndefinedMode::Lenient), environment(strict, UndefinedMode::Strict));
+    Ok((lenient, strict, macros, warnings))
 }
 
 /// dbt takes files without the space at both ends, so that no block at an end has any.
@@ -329,7 +351,8 @@ impl Parser {
                                 "Warning",
                                 format!("Found patch for macro \"{}\" which was not found", properties.name),
                             )
-                            .with_span(properties.span.clone()),
+                            .with_span(properties.span.clone())
+                            .with_event("MacroNotFoundForPatch", json!({"patch_name": &*properties.name})),
                         );
                         continue;
                     };

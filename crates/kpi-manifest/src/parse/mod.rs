@@ -12,6 +12,7 @@ mod contracts;
 mod descriptions;
 mod docs;
 mod drafts;
+mod expectations;
 mod exposures;
 mod fixtures;
 mod freshness;
@@ -154,11 +155,13 @@ pub(crate) struct Parser {
     pub created_at: f64,
     /// Warnings to send once all went well; errors are returned.
     pub warnings: parking_lot::Mutex<Vec<Diagnostic>>,
+    /// Those about generic tests, which are read in parallel.
+    pub test_warnings: parking_lot::Mutex<Vec<Diagnostic>>,
 }
 
 impl Parser {
     fn new(shared: &Arc<Shared>) -> Result<Self, Vec<Diagnostic>> {
-        let (lenient, strict, macros) = macros::load(shared)?;
+        let (lenient, strict, macros, warnings) = macros::load(shared)?;
         let docs = Arc::new(docs::Docs::load(shared)?);
         let parsing = ParseShared::new(shared.clone());
         let names = relation_names::NameMacros::find(shared, &strict);
@@ -172,7 +175,8 @@ impl Parser {
             docs,
             names,
             created_at: now,
-            warnings: parking_lot::Mutex::default(),
+            warnings: parking_lot::Mutex::new(warnings),
+            test_warnings: parking_lot::Mutex::default(),
         };
         parser.patch_macros()?;
         Ok(parser)

@@ -8,7 +8,7 @@ use crate::ResourceType;
 use kpi_diagnostics::{Diagnostic, Span};
 use kpi_project::{NodeProperties, Package, PropertyFile, VersionProperties};
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// An entry of a property file, and the version of the model that it is applied to.
@@ -232,7 +232,17 @@ impl<'p> Linker<'_, 'p> {
                             patch.file.path
                         ),
                     )
-                    .with_span(patch.span().clone()),
+                    .with_span(patch.span().clone())
+                    .with_event(
+                        "WrongResourceSchemaFile",
+                        json!({
+                            "patch_name": &*patch.properties.name,
+                            "resource_type": draft.node.resource_type.as_str(),
+                            "plural_resource_type": format!("{}s", draft.node.resource_type.as_str()),
+                            "yaml_key": key,
+                            "file_path": &*patch.file.path,
+                        }),
+                    ),
                 );
                 continue;
             }
@@ -256,7 +266,11 @@ impl<'p> Linker<'_, 'p> {
                 span.file.name
             ),
         )
-        .with_span(span.clone());
+        .with_span(span.clone())
+        .with_event(
+            "NoNodeForYamlKey",
+            json!({"patch_name": name, "yaml_key": key, "file_path": &*span.file.name}),
+        );
         if let Some(near) = kpi_diagnostics::nearest(name, known) {
             warning = warning.with_hint(format!("did you mean '{near}'?"));
         }

@@ -3,9 +3,9 @@
 use super::Parser;
 use crate::lookup::{Found, ambiguous, capitalized, target_message};
 use crate::{Exposure, Manifest, Node, RefCall, ResourceType};
-use kpi_diagnostics::{Diagnostic, SourceFile, Span, nearest};
+use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile, Span, nearest};
 use rayon::prelude::*;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// What the references of a node turned out to be.
@@ -33,6 +33,22 @@ struct Referrer<'r> {
     package: &'r Arc<str>,
     is_test: bool,
     node: Option<&'r Node>,
+}
+
+impl Referrer<'_> {
+    /// What structured logs say of a test's target that is not there.
+    fn target_fields(&self, kind: &str, call: &RefCall, disabled: bool) -> Json {
+        let title = self.node.map_or("", |node| node.resource_type.as_str());
+        json!({
+            "original_file_path": self.node.map(|node| &*node.original_file_path),
+            "unique_id": &**self.unique_id,
+            "resource_type_title": capitalized(title),
+            "target_name": &*call.name,
+            "target_kind": kind,
+            "target_package": call.package.as_deref(),
+            "disabled": if disabled { "True" } else { "False" },
+        })
+    }
 }
 
 impl Parser {
@@ -154,6 +170,7 @@ impl Parser {
                         outcome.errors.push(self.placed(manifest, referrer, &call.name, error));
                         continue;
                     }
+                    self.package_on_root(referrer, call, target, outcome);
                     outcome.add(&target.unique_id);
                 }
                 found => {
@@ -211,10 +228,25 @@ impl Parser {
         };
         outcome.broken = true;
         if referrer.is_test {
-            // What a disabled node had in tests is disabled with it, silently.
-            if disabled.is_none() || kind != "node" {
-                let message = target_message(&referrer.heading, kind, call, disabled);
-                outcome.warnings.push(Diagnostic::warning("K0611", "Warning", message));
+            let message = target_message(&referrer.heading, kind, call, disabled);
+            let fields = referrer.target_fields(kind, call, disabled.is_some());
+            match (disabled.is_some(), kind) {
+                // What a disabled node had in tests is disabled with it: that is worth no warning.
+                (true, "node") => {
+                    let data = fields.as_object().cloned().unwrap_or_default();
+                    let name = "InvalidDisabledTargetInTestNode";
+                    self.shared.sink.emit(Event { name, level: Level::Debug, message, data });
+                }
+                (is_disabled, _) => {
+                    let name = if is_disabled {
+                        "InvalidDisabledTargetInTestNode"
+                    } else {
+                        "NodeNotFoundOrDisabled"
+                    };
+                    outcome
+                        .warnings
+                        .push(Diagnostic::warning("K0611", "Warning", message).with_event(name, fields));
+                }
             }
             return;
         }
@@ -227,6 +259,35 @@ impl Parser {
             error.hint = nearest(&call.name, known).map(|near| format!("did you mean '{near}'?"));
         }
         outcome.errors.push(self.placed(manifest, referrer, written, error));
+    }
+
+    /// Warns of a package's node that refers to one of the project's own without saying so: it may close a cycle.
+    fn package_on_root(&self, referrer: &Referrer<'_>, call: &RefCall, target: &Node, outcome: &mut Outcome) {
+        let root = self.shared.root_package();
+        let Some(node) = referrer.node else { return };
+        if node.package_name == root
+            || target.package_name != root
+            || call.package.as_ref() == Some(&root)
+            || self.shared.flag("require_ref_searches_node_package_before_root")
+        {
+            return;
+        }
+        let message = format!(
+            "The node '{}' in package '{}' depends on the root project node '{}', which may lead to unexpected cycles",
+            node.name, node.package_name, target.unique_id
+        );
+        outcome.warnings.push(
+            Diagnostic::warning("K0626", "Warning", message)
+                .with_hint("set the flag require_ref_searches_node_package_before_root in the project file")
+                .with_event(
+                    "PackageNodeDependsOnRootProjectNode",
+                    json!({
+                        "node_name": &*node.name,
+                        "package_name": &*node.package_name,
+                        "root_project_unique_id": &*target.unique_id,
+                    }),
+                ),
+        );
     }
 
     /// Puts an error where the name is written in the node's file.

@@ -57,6 +57,40 @@ pub(super) struct Built {
     /// Of at most 63 characters, unless the user gave a name.
     pub short_name: String,
     pub full_name: String,
+    /// Ways of writing that are deprecated.
+    pub usages: Vec<Usage>,
+}
+
+/// A deprecated way of writing a test.
+pub(super) enum Usage {
+    /// A config beside the arguments.
+    ConfigBesides { test: String, key: &'static str },
+    /// Arguments that are not under `arguments`.
+    NoArguments { test: String },
+    /// `arguments` while the flag says that it is an argument like any other.
+    Arguments { test: String, value: String },
+}
+
+/// What may stand beside `arguments`, besides configs.
+const BESIDES: [&str; 4] = ["config", "column_name", "description", "name"];
+
+/// The deprecated ways in which a test is written.
+fn usages(test: &str, arguments: &Map<String, Json>, arguments_property: bool) -> Vec<Usage> {
+    let test = || test.to_owned();
+    let given = arguments.get("arguments");
+    if !arguments_property {
+        let value = given.map(python_str);
+        return value.map(|value| Usage::Arguments { test: test(), value }).into_iter().collect();
+    }
+    let config = |key: &str| CONFIG_KEYS.iter().find(|known| **known == key);
+    let keys = || arguments.keys().map(String::as_str).filter(|key| *key != "arguments");
+    let mut found: Vec<Usage> =
+        keys().filter_map(config).map(|key| Usage::ConfigBesides { test: test(), key }).collect();
+    let own = keys().any(|key| config(key).is_none() && !BESIDES.contains(&key));
+    if own && !given.is_some_and(truthy) {
+        found.push(Usage::NoArguments { test: test() });
+    }
+    found
 }
 
 /// Config keys that may also stand among the arguments, in dbt's order.
@@ -160,6 +194,7 @@ pub(super) fn build(
     if let Some(column) = column {
         arguments.insert("column_name".into(), column.into());
     }
+    let usages = usages(&test, &arguments, arguments_property);
     if arguments_property && let Some(Json::Object(given)) = arguments.shift_remove("arguments") {
         arguments.extend(given);
     }
@@ -233,6 +268,7 @@ pub(super) fn build(
         description,
         short_name,
         full_name,
+        usages,
     })
 }
 

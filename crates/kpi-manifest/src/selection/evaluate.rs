@@ -169,7 +169,10 @@ impl Evaluator<'_> {
             && found.direct.is_empty()
         {
             let message = format!("The selection criterion '{raw}' does not match any enabled nodes");
-            self.warnings.push(Diagnostic::warning("K0710", "Warning", message));
+            self.warnings.push(
+                Diagnostic::warning("K0710", "Warning", message)
+                    .with_event("NoNodesForSelectionCriteria", serde_json::json!({"spec_raw": raw})),
+            );
         }
         Ok(found)
     }

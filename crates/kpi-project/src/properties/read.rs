@@ -10,7 +10,7 @@ use crate::render::{Policy, Renderer, Section, has_jinja};
 use crate::settings::as_warning;
 use crate::shape::{Object, did_you_mean, shown};
 use crate::yaml::{self, Node, Value};
-use kpi_diagnostics::{Diagnostic, SourceFile};
+use kpi_diagnostics::{Diagnostic, Severity, SourceFile};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -57,11 +57,15 @@ pub(crate) fn read(
         Some(root)
     } else {
         let document = yaml::parse_document(source)?;
-        for duplicate in document.duplicates {
-            if own {
+        for mut duplicate in document.duplicates {
+            // What dbt lets pass must pass; a project made for kpi can do better.
+            if own && native {
+                duplicate.severity = Severity::Error;
+                duplicate.kind = KIND;
+                duplicate.event = None;
                 return Err(duplicate);
             }
-            warnings.push(as_warning(duplicate));
+            warnings.push(duplicate);
         }
         document.root
     };
@@ -126,10 +130,11 @@ pub(crate) fn read(
             _ => {
                 let diagnostic = Diagnostic::warning(
                     "K0502",
-                    "Deprecation",
+                    "Warning",
                     format!("'{name}' is not a section of property files: it is ignored"),
                 )
-                .with_span(key.span(source));
+                .with_span(key.span(source))
+                .with_event("Note", Json::Null);
                 warnings.push(match did_you_mean(&name, SECTIONS) {
                     Some(hint) => diagnostic.with_hint(hint),
                     None => diagnostic.with_hint("put anchors under `anchors:`, and remove what is not used"),

@@ -8,7 +8,7 @@ use crate::version::{EMULATED_DBT_VERSION, VersionBound, admits_ours, compatible
 use crate::yaml::{Node, Value};
 use crate::{ProjectConfig, yaml};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// How a project file is read.
@@ -24,16 +24,10 @@ const KIND: &str = "Runtime Error";
 /// The tree of a `dbt_project.yml` before rendering, with `tests` under its newer name.
 pub(crate) fn raw_dbt_project(
     file: &Arc<SourceFile>,
-    own: bool,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Node, Diagnostic> {
     let document = yaml::parse_document(file)?;
-    for duplicate in document.duplicates {
-        if own {
-            return Err(duplicate);
-        }
-        warnings.push(as_warning(duplicate));
-    }
+    warnings.extend(document.duplicates);
     let mut root = match document.root {
         Some(root) if root.as_map().is_some() => root,
         other => {
@@ -247,7 +241,10 @@ fn check_renamed_paths(
     native: bool,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<(), Diagnostic> {
-    for (old, new) in [("source-paths", "model-paths"), ("data-paths", "seed-paths")] {
+    for (old, new, event) in [
+        ("source-paths", "model-paths", "ConfigSourcePathDeprecation"),
+        ("data-paths", "seed-paths", "ConfigDataPathDeprecation"),
+    ] {
         let Some((key, _)) = root.entry(old) else { continue };
         if let Some((other, _)) = root.entry(new) {
             return Err(error(file, key, format!("{old} and {new} cannot both be defined"))
@@ -258,15 +255,17 @@ fn check_renamed_paths(
             Diagnostic::warning(
                 "K0203",
                 "Deprecation",
-                format!("the `{old}` config has been renamed to `{new}`"),
+                format!("The `{old}` config has been renamed to `{new}`"),
             )
             .with_span(key.span(file))
-            .with_hint(format!("rename it to `{new}`")),
+            .with_hint(format!("rename it to `{new}`"))
+            .with_event(event, json!({"deprecated_path": old, "exp_path": new})),
         );
     }
-    for (key, default, flag) in
-        [("log-path", "logs", "--log-path"), ("target-path", "target", "--target-path")]
-    {
+    for (key, default, flag, event) in [
+        ("log-path", "logs", "--log-path", "ConfigLogPathDeprecation"),
+        ("target-path", "target", "--target-path", "ConfigTargetPathDeprecation"),
+    ] {
         if let Some((name, value)) = root.entry(key)
             && !native
             && !value.is_str(default)
@@ -275,10 +274,11 @@ fn check_renamed_paths(
                 Diagnostic::warning(
                     "K0203",
                     "Deprecation",
-                    format!("the `{key}` config in {} is deprecated", file.name),
+                    format!("The `{key}` config in {} is deprecated", file.name),
                 )
                 .with_span(name.span(file))
-                .with_hint(format!("use the flag {flag} or the environment variable instead")),
+                .with_hint(format!("use the flag {flag} or the environment variable instead"))
+                .with_event(event, json!({"deprecated_path": key})),
             );
         }
     }

@@ -9,6 +9,7 @@ use super::{MAX_DEPTH, Node, Value};
 use kpi_diagnostics::{Diagnostic, SourceFile};
 use rustc_hash::{FxHashMap, FxHashSet};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -26,11 +27,11 @@ const SHARED_LENGTH: usize = 32;
 pub struct Document {
     /// The tree; `None` for a file without content.
     pub root: Option<Node>,
-    /// Keys that are given twice in one mapping. The last one won.
+    /// Warnings of keys that are given twice in one mapping. The last one won.
     pub duplicates: Vec<Diagnostic>,
 }
 
-/// Parses a YAML file; a key given twice is an error.
+/// Parses a YAML file; of a key given twice the last one counts.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
@@ -44,14 +45,10 @@ pub struct Document {
 /// assert_eq!(root.to_json(), serde_json::json!({"a": [1, true]}));
 /// ```
 pub fn parse(file: &Arc<SourceFile>) -> Result<Option<Node>, Diagnostic> {
-    let document = parse_document(file)?;
-    match document.duplicates.into_iter().next() {
-        Some(duplicate) => Err(duplicate),
-        None => Ok(document.root),
-    }
+    Ok(parse_document(file)?.root)
 }
 
-/// Parses a YAML file; keys given twice are reported beside the tree, for packages that are not the user's own.
+/// Parses a YAML file; keys given twice are reported beside the tree.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
@@ -299,10 +296,17 @@ impl Builder<'_> {
         };
         for (first, second) in twice {
             let name = second.key_text();
-            let diagnostic = Diagnostic::error("K0104", "Parsing Error", format!("duplicate key '{name}'"))
+            let (line, column) = (second.line, second.column);
+            let description =
+                format!("Duplicate key '{name}' in \"<unicode string>\", line {line}, column {column}");
+            let diagnostic = Diagnostic::warning("K0104", "Deprecation", format!("duplicate key '{name}'"))
                 .with_span(second.span(self.file))
                 .with_related(first.span(self.file), "first given here")
-                .with_hint("keep one of the two: only the last one would count");
+                .with_hint("keep one of the two: only the last one counts")
+                .with_event(
+                    "DuplicateYAMLKeysDeprecation",
+                    json!({"duplicate_description": description, "file": &*self.file.name}),
+                );
             self.duplicates.push(diagnostic);
         }
     }
@@ -535,16 +539,17 @@ mod tests {
 
     #[test]
     fn a_key_given_twice_names_both_places() {
+        let file = SourceFile::new("a.yml", "models:\n  - name: a\n    description: x\n    name: b\n");
         assert_eq!(
-            failure("models:\n  - name: a\n    description: x\n    name: b\n"),
-            "Parsing Error [K0104]\n  duplicate key 'name'\n  --> a.yml:4:5\n  4 |     name: b\n    |     ^\n  \
+            parse_document(&file).unwrap().duplicates[0].render(),
+            "Deprecation [K0104]\n  duplicate key 'name'\n  --> a.yml:4:5\n  4 |     name: b\n    |     ^\n  \
              --> a.yml:2:5 (first given here)\n  2 |   - name: a\n    |     ^\n  hint: keep one of the two: only the \
-             last one would count"
+             last one counts"
         );
     }
 
     #[test]
-    fn duplicates_of_other_packages_are_only_reported() {
+    fn of_a_key_given_twice_the_last_one_counts() {
         let document = parse_document(&SourceFile::new("a.yml", "a: 1\nb: 2\na: 3\n")).unwrap();
         assert_eq!(document.root.unwrap().to_json(), json!({"a": 3, "b": 2}));
         assert_eq!(document.duplicates.len(), 1);

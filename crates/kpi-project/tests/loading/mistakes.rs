@@ -1,7 +1,7 @@
 //! What is said of projects that are wrong: each mistake has its place and a hint.
 
 use crate::support::{PROFILES, PROJECT, dbt_project, failure, folder, options, write};
-use kpi_project::LoadOptions;
+use kpi_project::{LoadOptions, Project};
 
 /// Files that replace those of a plain project, and what the message must hold.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
@@ -59,7 +59,6 @@ fn project_files() {
         (with("require-dbt-version: ['>2.0.0', '<1.0.0']\n"), vec!["can never be satisfied"]),
         (with("require-dbt-version: '1.0'\n"), vec!["\"1.0\" is not a valid semantic version."]),
         (with("tests: {+a: 1}\ndata_tests: {+a: 1}\n"), vec!["cannot have both 'tests' and 'data_tests'"]),
-        (with("name: other\n"), vec!["duplicate key 'name'", "first given here"]),
         (with("models:\n  +schema: {{ target.name }}\n"), vec!["dbt_project.yml:5:13", "begins with Jinja"]),
         (
             with("models:\n  +schema: \"{{ var('x') }}\"\n"),
@@ -129,9 +128,9 @@ fn profiles() {
 fn profiles_that_are_not_there() {
     let dir = folder(&[("dbt_project.yml", PROJECT)]);
     let message = failure(&options(&dir, &[("HOME", "/nowhere")]));
-    assert!(
-        message.contains("Could not find profile named 'shop': there is no file /nowhere/.dbt/profiles.yml")
-    );
+    assert!(message.contains(
+        "Could not find profile named 'shop': dbt looked for a profiles.yml file in /nowhere/.dbt"
+    ));
     let dir = folder(&[("dbt_project.yml", "name: shop\n"), ("profiles.yml", PROFILES)]);
     assert!(failure(&options(&dir, &[])).contains("no profile was specified"));
     let options =
@@ -141,16 +140,13 @@ fn profiles_that_are_not_there() {
 
 #[test]
 fn flags_in_two_places() {
-    check(&[(
-        &[
-            ("dbt_project.yml", "name: shop\nprofile: shop\nflags: {use_colors: true}\n"),
-            (
-                "profiles.yml",
-                "config: {use_colors: true}\nshop: {target: dev, outputs: {dev: {type: duckdb}}}\n",
-            ),
-        ],
-        &["profiles.yml:1:1", "Do not specify both 'config' in profiles.yml and 'flags'"],
-    )]);
+    let dir = folder(&[
+        ("dbt_project.yml", "name: shop\nprofile: shop\nflags: {use_colors: true}\n"),
+        ("profiles.yml", "config: {use_colors: true}\nshop: {target: dev, outputs: {dev: {type: duckdb}}}\n"),
+    ]);
+    let error = Project::written_flags(&options(&dir, &[])).unwrap_err().render();
+    assert!(error.contains("profiles.yml:1:1"), "{error}");
+    assert!(error.contains("Do not specify both 'config' in profiles.yml and 'flags'"), "{error}");
 }
 
 #[test]
@@ -250,7 +246,6 @@ fn property_files() {
             vec!["is not one of model 'a' versions: [1]"],
         ),
         (model("    versions: [{v: 1}, {v: 1}]\n"), vec!["Found duplicate version: '1'", "first given here"]),
-        (model("    name: b\n"), vec!["models/s.yml:3:5", "duplicate key 'name'", "models/s.yml:2:5"]),
         (
             model("    config: {enabled: \"{{ env_var('NOPE') }}\"}\n"),
             vec!["Env var required but not provided"],

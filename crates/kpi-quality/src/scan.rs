@@ -1,0 +1,142 @@
+//! Running many expectations with few queries: what they want to know of the same rows is asked in one scan.
+//!
+//! An expectation is a chain of steps: it asks for aggregates over a source or for the rows of a query, and says what
+//! to do with the answer. All aggregates over one source that are asked for at the same time become one query. If that
+//! query fails, it is halved until the one that is to blame stands alone: the others still get their answers.
+
+use crate::outcome::{Failure, Outcome};
+use crate::queries::Queries;
+use indexmap::{IndexMap, IndexSet};
+use kpi_adapter::{AdapterErrorKind, Cell, Table};
+
+/// As many aggregates go into one query.
+const MOST_AGGREGATES: usize = 400;
+
+/// What happens with an answer.
+pub(crate) type Then<T> = Box<dyn FnOnce(T) -> Result<Step, Failure> + Send>;
+
+/// What an expectation does next.
+pub(crate) enum Step {
+    /// Asks for aggregates over a source: `relation where condition`.
+    Measure { source: String, aggregates: Vec<String>, then: Then<Vec<Cell>> },
+    /// Asks for the rows of a query.
+    Query { sql: String, then: Then<Table> },
+    /// Knows the answer.
+    Done(Outcome),
+}
+
+impl Step {
+    pub fn measure(
+        source: impl Into<String>,
+        aggregates: Vec<String>,
+        then: impl FnOnce(Vec<Cell>) -> Result<Step, Failure> + Send + 'static,
+    ) -> Self {
+        Self::Measure { source: source.into(), aggregates, then: Box::new(then) }
+    }
+
+    pub fn query(sql: String, then: impl FnOnce(Table) -> Result<Step, Failure> + Send + 'static) -> Self {
+        Self::Query { sql, then: Box::new(then) }
+    }
+}
+
+/// An expectation that waits for aggregates.
+struct Pending {
+    index: usize,
+    aggregates: Vec<String>,
+    then: Then<Vec<Cell>>,
+}
+
+/// How queries were spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Queries that were sent.
+    pub queries: usize,
+}
+
+/// Runs all steps to their ends. `shared` false sends each expectation's aggregates alone, for comparison.
+pub(crate) fn run(
+    queries: &mut dyn Queries,
+    steps: Vec<Result<Step, Failure>>,
+    shared: bool,
+    spent: &mut Spent,
+) -> Vec<Result<Outcome, Failure>> {
+    let mut results: Vec<Option<Result<Outcome, Failure>>> = steps.iter().map(|_| None).collect();
+    let mut waiting: Vec<(usize, Result<Step, Failure>)> = steps.into_iter().enumerate().collect();
+    while !waiting.is_empty() {
+        let mut next = Vec::new();
+        let mut sources: IndexMap<String, Vec<Pending>> = IndexMap::new();
+        for (index, step) in waiting {
+            match step {
+                Ok(Step::Done(outcome)) => settle(&mut results, index, Ok(outcome)),
+                Err(failure) => settle(&mut results, index, Err(failure)),
+                Ok(Step::Query { sql, then }) => {
+                    spent.queries += 1;
+                    let answer = queries.rows(&sql).map_err(Failure::from);
+                    next.push((index, answer.and_then(then)));
+                }
+                Ok(Step::Measure { source, aggregates, then }) => {
+                    let name = if shared { source.clone() } else { format!("{index}\n{source}") };
+                    sources.entry(name).or_default().push(Pending { index, aggregates, then });
+                }
+            }
+        }
+        for (name, pending) in sources {
+            let source = if shared { name.as_str() } else { name.split_once('\n').map_or("", |(_, s)| s) };
+            measure(queries, source, pending, &mut next, spent);
+        }
+        waiting = next;
+    }
+    results.into_iter().map(|r| r.unwrap_or_else(|| Err(Failure::new("nothing was asked")))).collect()
+}
+
+fn settle(results: &mut [Option<Result<Outcome, Failure>>], index: usize, result: Result<Outcome, Failure>) {
+    if let Some(slot) = results.get_mut(index) {
+        *slot = Some(result);
+    }
+}
+
+/// Asks for everything that is pending over a source.
+fn measure(
+    queries: &mut dyn Queries,
+    source: &str,
+    pending: Vec<Pending>,
+    next: &mut Vec<(usize, Result<Step, Failure>)>,
+    spent: &mut Spent,
+) {
+    let mut stack = vec![pending];
+    while let Some(mut group) = stack.pop() {
+        let aggregates: IndexSet<&String> = group.iter().flat_map(|p| &p.aggregates).collect();
+        if aggregates.len() > MOST_AGGREGATES && group.len() > 1 {
+            let rest = group.split_off(group.len() / 2);
+            stack.push(rest);
+            stack.push(group);
+            continue;
+        }
+        let list: Vec<String> = aggregates.iter().enumerate().map(|(i, a)| format!("{a} as m{i}")).collect();
+        let sql = format!("select {} from {source}", list.join(", "));
+        spent.queries += 1;
+        match queries.rows(&sql) {
+            Ok(table) => {
+                let row = table.rows.into_iter().next().unwrap_or_default();
+                let positions: Vec<Vec<usize>> = group
+                    .iter()
+                    .map(|p| p.aggregates.iter().filter_map(|a| aggregates.get_index_of(a)).collect())
+                    .collect();
+                for (pending, positions) in group.into_iter().zip(positions) {
+                    let cells =
+                        positions.iter().map(|i| row.get(*i).cloned().unwrap_or(Cell::Null)).collect();
+                    next.push((pending.index, (pending.then)(cells)));
+                }
+            }
+            Err(error) if group.len() == 1 || error.kind != AdapterErrorKind::Statement => {
+                let failure = Failure::from(error);
+                next.extend(group.into_iter().map(|p| (p.index, Err(failure.clone()))));
+            }
+            Err(_) => {
+                let rest = group.split_off(group.len() / 2);
+                stack.push(rest);
+                stack.push(group);
+            }
+        }
+    }
+}
