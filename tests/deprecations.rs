@@ -181,3 +181,54 @@ fn a_summary_counts_and_the_rest_can_be_seen() {
     let call = project.kpi(&["--warn-error-options", "{silence: [Deprecations]}", "parse"]).expect(0);
     assert!(!call.stderr.contains("Deprecated"), "{}", call.stderr);
 }
+
+const SEMANTIC: &str = "
+semantic_models:
+  - name: orders
+    model: ref('a')
+    defaults: {agg_time_dimension: day}
+    entities: [{name: id, type: primary}]
+    dimensions: [{name: day, type: time, type_params: {time_granularity: day}}]
+    measures: [{name: total, agg: sum, expr: id}]
+metrics:
+  - name: running
+    label: Running total
+    type: cumulative
+    type_params: {measure: total, window: 7 days}
+";
+
+#[test]
+fn metrics_and_time_spines_of_former_times() {
+    let project = with(&[
+        ("models/semantic.yml", SEMANTIC),
+        ("models/metricflow_time_spine.sql", "select 1 as date_day"),
+    ]);
+    assert_snapshot!(told(&project.kpi(&["parse"]).expect(0)));
+    let manifest = project.json("target/manifest.json");
+    let window =
+        &manifest["metrics"]["metric.shop.running"]["type_params"]["cumulative_type_params"]["window"];
+    assert_eq!(*window, serde_json::json!({"count": 7, "granularity": "day"}));
+    project
+        .write("dbt_project.yml", format!("{HEAD}flags: {{require_nested_cumulative_type_params: true}}\n"));
+    assert!(project.kpi(&["parse"]).expect(2).stderr.contains("[K0640]"));
+}
+
+#[test]
+fn a_semantic_layer_that_is_not_whole() {
+    let error = |files: &[(&str, &str)]| {
+        let call = with(files).kpi(&["parse"]).expect(2);
+        let timed = |line: &&str| line.get(2..3) == Some(":") && line.get(8..10) == Some("  ");
+        call.stderr.lines().filter(|line| !timed(line)).collect::<Vec<_>>().join("\n")
+    };
+    let spine = ("models/metricflow_time_spine.sql", "select 1 as date_day");
+    let metric = SEMANTIC.replace("label: Running total", "lable: Running total");
+    let query = format!("{SEMANTIC}saved_queries: [{{name: q, query_params: {{metrics: [nowhere]}}}}]\n");
+    let model = SEMANTIC.replace("ref('a')", "ref('nowhere')");
+    let all = [
+        error(&[("models/semantic.yml", SEMANTIC)]),
+        error(&[("models/semantic.yml", &metric), spine]),
+        error(&[("models/semantic.yml", &query), spine]),
+        error(&[("models/semantic.yml", &model), spine]),
+    ];
+    assert_snapshot!(all.join("\n\n"));
+}

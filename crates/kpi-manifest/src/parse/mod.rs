@@ -26,6 +26,7 @@ mod python;
 mod relation_names;
 mod resolve;
 mod semantic;
+mod semantic_checks;
 mod sources;
 mod static_refs;
 mod test_builder;
@@ -231,6 +232,7 @@ impl Parser {
         self.resolve(&mut manifest, &mut errors);
         self.infer_primary_keys(&mut manifest, &registry.disabled_nodes);
         if errors.is_empty() {
+            self.check_semantic_layer(&manifest, &mut errors);
             self.check(&manifest, &registry.disabled_nodes, &mut errors);
         }
         manifest.env_vars =

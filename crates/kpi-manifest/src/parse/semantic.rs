@@ -4,7 +4,7 @@
 use super::config::ConfigTrees;
 use super::drafts::{folders, fqn, relative_path};
 use super::static_refs::{self, Reference};
-use super::{Parser, Registry};
+use super::{Parser, Registry, semantic_checks};
 use crate::lookup::Found;
 use crate::{Config, RefCall, ResourceType, node_json};
 use indexmap::IndexMap;
@@ -61,6 +61,10 @@ impl Entry<'_> {
     fn config(&self, parser: &Parser, resource_type: ResourceType) -> Config {
         let mut set = self.fields.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
         for key in ["group", "meta", "enabled"] {
+            // A metric's own `meta` is not part of its config.
+            if key == "meta" && resource_type == ResourceType::Metric {
+                continue;
+            }
             if let Some(value) = self.fields.get(key).filter(|v| !v.is_null())
                 && !set.contains_key(key)
             {
@@ -187,20 +191,6 @@ impl Parser {
         }
     }
 
-    fn not_there(&self, entry: &Entry<'_>, what: &str, target: &str) {
-        self.warn(
-            Diagnostic::warning(
-                "K0620",
-                "Warning",
-                format!(
-                    "The {what} '{}' ({}) depends on '{target}' which was not found",
-                    entry.name, entry.file.path
-                ),
-            )
-            .with_span(Span::whole(entry.file.file.clone())),
-        );
-    }
-
     /// Notes an error of an entry.
     fn fault(&self, entry: &Entry<'_>, kind: &'static str, message: String) {
         self.warnings.lock().push(
@@ -240,8 +230,12 @@ impl Parser {
                     &entry,
                     "Compilation Error",
                     format!(
-                        "Semantic_Model '{id}' ({}) depends on a node named '{model}' which was not found",
-                        entry.file.path
+                        "Semantic_Model '{id}' ({}) depends on a node named '{}' which was not found",
+                        entry.file.path,
+                        match static_refs::parse(model) {
+                            Some(Reference::Ref(call)) => call.name.to_string(),
+                            _ => model.to_owned(),
+                        }
                     ),
                 );
             }
@@ -357,6 +351,15 @@ impl Parser {
     fn metrics(&self, registry: &mut Registry, measures: &FxHashMap<String, Arc<str>>) -> Section {
         let mut found = Section::new();
         for entry in entries(self, "metrics") {
+            if let Some((message, hint)) = semantic_checks::metric_fault(entry.name, entry.fields) {
+                self.warnings.lock().push(
+                    Diagnostic::error("K0629", "Parsing Error", message)
+                        .with_span(Span::whole(entry.file.file.clone()))
+                        .with_node(format!("metric {} ({})", entry.name, entry.file.path))
+                        .with_hint(hint),
+                );
+                continue;
+            }
             let (id, metric) = self.metric(&entry, measures);
             if found.contains_key(&id) {
                 self.fault(
@@ -444,13 +447,23 @@ impl Parser {
         }
         params.insert("metrics".into(), listed);
         params.insert("conversion_type_params".into(), conversion);
-        let is_cumulative = entry.fields.get("type").and_then(Json::as_str) == Some("cumulative");
+        let kind = entry.fields.get("type").and_then(Json::as_str).unwrap_or_default();
+        let is_cumulative = kind.eq_ignore_ascii_case("cumulative");
+        let given_params = &given;
         let cumulative = match given.get("cumulative_type_params") {
             None | Some(Json::Null) if !is_cumulative => Json::Null,
             given => {
                 let fields =
                     json!({"window": null, "grain_to_date": null, "period_agg": "first", "metric": null});
                 let mut params = over(&fields, given.unwrap_or(&Json::Null));
+                // Where they stood in former times.
+                for key in ["window", "grain_to_date"] {
+                    if let (Some(old), Some(new)) = (given_params.get(key), params.get_mut(key))
+                        && new.is_null()
+                    {
+                        *new = old.clone();
+                    }
+                }
                 if let Some(length) = params.get_mut("window") {
                     *length = window(length.take());
                 }
@@ -471,7 +484,9 @@ impl Parser {
         map.insert("filter".into(), filter);
         map.insert("metadata".into(), Json::Null);
         map.insert("time_granularity".into(), entry.field("time_granularity"));
-        map.insert("meta".into(), config.get("meta").unwrap_or_else(|| json!({})));
+        let mut meta = entry.fields.get("meta").and_then(Json::as_object).cloned().unwrap_or_default();
+        meta.extend(config.meta().cloned().unwrap_or_default());
+        map.insert("meta".into(), Json::Object(meta));
         map.insert("tags".into(), entry.fields.get("tags").cloned().unwrap_or_else(|| json!([])));
         map.insert("config".into(), Json::Object(config.effective()));
         map.insert("unrendered_config".into(), Json::Object((*config.set).clone()));
@@ -523,7 +538,14 @@ impl Parser {
                 let metric: Arc<str> = format!("metric.{}.{name}", entry.package.name).into();
                 match metrics.contains_key(&metric) {
                     true => on.push(metric),
-                    false => self.not_there(&entry, "saved query", name),
+                    false => self.fault(
+                        &entry,
+                        "Compilation Error",
+                        format!(
+                            "Saved_Query '{id}' ({}) depends on a metric named '{name}' which was not found",
+                            entry.file.path
+                        ),
+                    ),
                 }
             }
             let mut params = over(
