@@ -65,7 +65,7 @@ fn look(session: &Session) -> Result<Vec<Diagnostic>, Failure> {
     let mut found = std::mem::take(&mut project.warnings);
     differences(&project, &mut found);
     let project = Arc::new(project);
-    let adapter = match crate::target::open(&project) {
+    let adapter = match crate::target::open(&project.target) {
         Ok(adapter) => adapter,
         Err(error) => {
             found.push(error);
