@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// Tests of dbt's own that are also short names: with keywords of the expectation they are that.
 const OWN: [&str; 2] = ["not_null", "unique"];
 
+/// Config with which a test counts failing rows in a way of its own.
+const COUNTING: [&str; 4] = ["fail_calc", "warn_if", "error_if", "limit"];
+
 /// The severity of a test by that of an expectation.
 fn test_severity(severity: Severity) -> &'static str {
     match severity {
@@ -45,11 +48,15 @@ impl Parser {
         if OWN.contains(&&*built.name) && !built.kwargs.keys().any(named) {
             return Ok(None);
         }
-        if let Some(found) = macros::find(&self.strict.macros, package, &format!("test_{}", built.name))
-            && !self.strict.macros.internal_packages.contains(&found.package)
-        {
-            self.warn_of_clash(&built.name, &found.package, spec, span);
-            return Ok(None);
+        if let Some(found) = macros::find(&self.strict.macros, package, &format!("test_{}", built.name)) {
+            if !self.strict.macros.internal_packages.contains(&found.package) {
+                self.warn_of_clash(&built.name, &found.package, spec, span);
+                return Ok(None);
+            }
+            // What counts failing rows in a way of its own is the library's test of that name.
+            if COUNTING.iter().any(|key| built.config.contains_key(*key)) {
+                return Ok(None);
+            }
         }
         let mut kwargs = Map::new();
         for (key, value) in built.kwargs.iter().filter(|(key, _)| named(key)) {
