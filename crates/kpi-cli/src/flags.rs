@@ -3,6 +3,8 @@
 
 use clap::ArgMatches;
 use kpi_diagnostics::{Diagnostic, Span, nearest};
+use kpi_engine::Stretch;
+use kpi_jinja::python::modules::datetime::from_isoformat;
 use kpi_project::WrittenFlags;
 use serde_json::{Map, Value as Json, json};
 
@@ -116,6 +118,7 @@ pub struct Flags {
     /// The words of the call, for `invocation_command`.
     pub command_line: String,
     from_project: Vec<&'static str>,
+    sample: Option<Stretch>,
     /// Environment variables that were set under a name of former times: old name, new name.
     pub renamed: Vec<(&'static str, String)>,
     /// Where the project's flags stand, if that is the deprecated place in `profiles.yml`.
@@ -212,20 +215,12 @@ fn parse_switch(name: &str, text: &str) -> Result<bool, Diagnostic> {
     }
 }
 
-/// A moment of the command line.
+/// A moment of the command line, as its clock shows it: zones do not count.
 fn moment(flag: &str, text: &str) -> Result<chrono::NaiveDateTime, Diagnostic> {
-    let formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
-    let date =
-        || chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|d| d.and_hms_opt(0, 0, 0));
-    formats
-        .iter()
-        .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
-        .or_else(date)
-        .or_else(|| chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| t.naive_utc()))
-        .ok_or_else(|| {
-            Diagnostic::error("K0013", "Usage Error", format!("--{flag} is '{text}', which is not a moment"))
-                .with_hint("write 2024-01-31 or 2024-01-31 10:00:00")
-        })
+    from_isoformat(text.trim()).map(|(clock, _)| clock).ok_or_else(|| {
+        Diagnostic::error("K0013", "Usage Error", format!("--{flag} is '{text}', which is not a moment"))
+            .with_hint("write 2024-01-31 or 2024-01-31 10:00:00")
+    })
 }
 
 impl Flags {
@@ -319,6 +314,7 @@ impl Flags {
         }
         flags.check_event_times()?;
         flags.check_folders()?;
+        flags.read_sample()?;
         flags.follow();
         Ok(flags)
     }
@@ -368,6 +364,17 @@ impl Flags {
         }
     }
 
+    /// Reads `--sample`; templates and results see the window that it means.
+    fn read_sample(&mut self) -> Result<(), Diagnostic> {
+        let Some(text) = self.text("sample").filter(|_| matches!(&*self.which, "run" | "build")) else {
+            return Ok(());
+        };
+        let window = crate::sample::window(text, chrono::Utc::now())?;
+        self.sample = Some(window);
+        self.values.insert("sample".into(), json!(crate::sample::shown(window)));
+        Ok(())
+    }
+
     /// The window of microbatch models has two ends, the first before the second.
     fn check_event_times(&self) -> Result<(), Diagnostic> {
         let wrong = |message: String| Err(Diagnostic::error("K0013", "Usage Error", message));
@@ -388,6 +395,17 @@ impl Flags {
                 Ok(())
             }
         }
+    }
+
+    /// `--event-time-start` and `--event-time-end`, which are checked when the flags are read.
+    pub fn event_times(&self) -> Option<Stretch> {
+        let at = |flag: &str, name: &str| Some(moment(flag, self.text(name)?).ok()?.and_utc());
+        at("event-time-start", "event_time_start").zip(at("event-time-end", "event_time_end"))
+    }
+
+    /// `--sample`, of the commands that build.
+    pub fn sample(&self) -> Option<Stretch> {
+        self.sample
     }
 
     /// Applies the project's flags where neither command line nor environment said anything. Gives warnings of those

@@ -18,6 +18,7 @@ mod messages;
 mod notes;
 mod previous;
 mod progress;
+mod sample;
 mod session;
 mod summary;
 mod target;

@@ -261,6 +261,7 @@ fn event_name(code: &str) -> &'static str {
     match code {
         "K0203" => "ConfigSourcePathDeprecation",
         "K0502" => "CustomTopLevelKeyDeprecation",
+        "K0527" => "MicrobatchMacroOutsideOfBatchesDeprecation",
         "K0526" => "FreshnessConfigProblem",
         "K0518" => "Note",
         "K0516" => "SpacesInResourceNameDeprecation",

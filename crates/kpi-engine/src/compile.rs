@@ -72,6 +72,7 @@ impl Engine {
         let mut path = None;
         if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
             let target = self.artifact_path("compiled", node);
+            let target = scope.batch.as_ref().map_or_else(|| target.clone(), |batch| batch.path(&target));
             self.sink.emit(Event::new(
                 "WritingInjectedSQLForNode",
                 Level::Debug,
@@ -82,6 +83,10 @@ impl Engine {
         }
         let compiled = Arc::new(Compiled { code: code.clone(), own, ctes: in_front, path });
         *scope.compiled.lock() = Some(code);
+        if scope.batch.is_some() {
+            // A model has no SQL of its own if each of its batches has another.
+            return Ok(compiled);
+        }
         self.compiled.lock().insert(id, compiled.clone());
         Ok(compiled)
     }

@@ -1,6 +1,7 @@
 //! What a run shares, and the calls that the command line makes.
 
 use crate::compile::Compiled;
+use crate::microbatch::EventTimeOptions;
 use crate::report::Reporter;
 use indexmap::IndexSet;
 use kpi_adapter::{Adapter, AdapterFacts, NodeConnection, RelationCache, Table};
@@ -60,6 +61,8 @@ pub struct Options {
     pub defer: bool,
     /// With `defer`, references to what is not selected do so too.
     pub favor_state: bool,
+    /// Which stretch of event time is built and read.
+    pub event_time: EventTimeOptions,
     /// Look up existing relations before a run.
     pub populate_cache: bool,
     /// Only the schemas of selected nodes.
@@ -138,6 +141,8 @@ pub struct Engine {
     pub(crate) comment_macro: OnceLock<kpi_jinja::MacroRef>,
     /// Processes that run Python models.
     pub(crate) python: kpi_python::process::Pool,
+    /// Whether microbatch models run in batches.
+    pub(crate) batches: OnceLock<bool>,
 }
 
 impl Engine {
@@ -172,6 +177,7 @@ impl Engine {
             graph: OnceLock::new(),
             comment_macro: OnceLock::new(),
             python: kpi_python::process::Pool::default(),
+            batches: OnceLock::new(),
         })
     }
 
@@ -225,7 +231,7 @@ impl Engine {
     }
 
     pub(crate) fn reporter(&self) -> Reporter {
-        Reporter { sink: self.sink.clone(), width: self.options.printer_width }
+        Reporter { sink: self.sink.clone(), width: self.options.printer_width, in_batches: false }
     }
 
     pub(crate) fn set_selected(&self, selected: &[Arc<str>]) {

@@ -103,6 +103,13 @@ impl Engine {
     }
 }
 
+/// A diagnostic as a template's error.
+pub(crate) fn carried(diagnostic: Diagnostic) -> Error {
+    let mut error = Error::new(ErrorKind::Runtime, diagnostic.message.clone());
+    error.0.diagnostic = Some(diagnostic);
+    error
+}
+
 /// dbt's name of an error's kind.
 pub(crate) fn heading(error: &Error) -> &'static str {
     match error.kind() {

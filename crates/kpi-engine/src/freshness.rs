@@ -1,7 +1,7 @@
 //! How old the data of sources is: the newest row of each, asked of the database and judged by its thresholds.
 
 use crate::engine::{Engine, Task};
-use crate::failures::heading;
+use crate::failures::{carried, heading};
 use crate::node_info::{Life, node_info};
 use crate::plan::Plan;
 use crate::record::Record;
@@ -296,13 +296,6 @@ impl Engine {
 /// A source as an object with fields.
 fn record(source: &SourceTable) -> Value {
     Record::new("SourceDefinition", graph_source(source)).into_value()
-}
-
-/// A diagnostic as a template's error.
-fn carried(diagnostic: Diagnostic) -> Error {
-    let mut error = Error::new(ErrorKind::Runtime, diagnostic.message.clone());
-    error.0.diagnostic = Some(diagnostic);
-    error
 }
 
 fn shape_of(table: &Value) -> String {

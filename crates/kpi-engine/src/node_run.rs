@@ -3,10 +3,11 @@
 use crate::compile::Compiled;
 use crate::engine::{Engine, Task};
 use crate::materialization;
+use crate::results_store::Stored;
 use crate::scope::NodeScope;
 use chrono::{DateTime, Utc};
 use kpi_adapter::{AgateTable, NodeConnection, Relation, ResponseObject, Table};
-use kpi_artifacts::NodeStatus;
+use kpi_artifacts::{BatchResults, NodeStatus};
 use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Error, Result, Value};
 use kpi_manifest::{Node, NodeId, ResourceType};
@@ -24,6 +25,8 @@ pub(crate) struct Outcome {
     pub compile_time: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub execute_time: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub table: Option<Table>,
+    /// Of a model that is built in batches.
+    pub batches: Option<BatchResults>,
     /// The error as a diagnostic, where the node is the whole command.
     pub error: Option<kpi_diagnostics::Diagnostic>,
 }
@@ -40,6 +43,7 @@ impl Outcome {
             compile_time: None,
             execute_time: None,
             table: None,
+            batches: None,
             error: None,
         }
     }
@@ -108,7 +112,7 @@ impl Engine {
         outcome
     }
 
-    fn failed(&self, node: &Node, error: &Error) -> Outcome {
+    pub(crate) fn failed(&self, node: &Node, error: &Error) -> Outcome {
         let mut outcome = Outcome::of(NodeStatus::Error);
         let text = self.error_text(node, error);
         self.sink.emit(
@@ -176,18 +180,24 @@ impl Engine {
         interp.call_macro(&definition, Args::default())
     }
 
-    /// A model, seed or snapshot: its materialization builds the relation and says which relations there are now.
-    fn execute_relation(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
+    /// Builds the node's relation, and gives what its main statement said.
+    pub(crate) fn materialize_relation(
+        self: &Arc<Self>,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+    ) -> Result<Stored> {
         let value = self.materialize(node, scope)?;
         for relation in relations_of(&value, node.config.materialized())? {
             self.cache.add(relation);
         }
-        let Some(main) = scope.results.main() else {
-            return Err(Error::new(
-                kpi_jinja::ErrorKind::Runtime,
-                "main is not being called during running model",
-            ));
-        };
+        scope.results.main().ok_or_else(|| {
+            Error::new(kpi_jinja::ErrorKind::Runtime, "main is not being called during running model")
+        })
+    }
+
+    /// A model, seed or snapshot: its materialization builds the relation and says which relations there are now.
+    fn execute_relation(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
+        let main = self.materialize_relation(node, scope)?;
         let mut outcome = Outcome::of(NodeStatus::Success);
         outcome.message = Some(main.response.to_string());
         if let Some(response) = main.response.downcast_ref::<ResponseObject>().map(|r| &r.0) {

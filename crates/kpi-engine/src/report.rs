@@ -15,6 +15,8 @@ pub struct Reporter {
     pub sink: Arc<dyn EventSink>,
     /// Width to which a line is filled with dots.
     pub width: usize,
+    /// The model that is told of runs in batches.
+    pub in_batches: bool,
 }
 
 /// `sql table model main.customers`
@@ -85,6 +87,14 @@ impl Reporter {
         self.sink.emit(Event { name, level, message, data });
     }
 
+    /// What a node is called in its lines.
+    fn describe(&self, node: &Node) -> String {
+        match self.in_batches {
+            true => format!("{} microbatch model {}", node.language, representation(node)),
+            false => describe(node),
+        }
+    }
+
     /// A blank line.
     pub fn blank(&self) {
         self.emit("Formatting", Level::Info, String::new(), json!({}));
@@ -114,7 +124,7 @@ impl Reporter {
 
     /// The line of a node that begins.
     pub fn start_line(&self, node: &Node, place: (usize, usize), life: &Life) {
-        let description = describe(node);
+        let description = self.describe(node);
         self.emit(
             "LogStartLine",
             Level::Info,
@@ -163,7 +173,7 @@ impl Reporter {
             }
             _ => message.unwrap_or("OK").to_owned(),
         };
-        let description = describe(node);
+        let description = self.describe(node);
         let verb = |good: &str, bad: &str| format!("{} {description}", if failed { bad } else { good });
         let failures = result.failures.unwrap_or(0);
         let (name, line, shown, own) = match node.resource_type {
@@ -208,7 +218,8 @@ impl Reporter {
                 });
                 let name =
                     if kind == ResourceType::Function { "LogFunctionResult" } else { "LogModelResult" };
-                (name, verb("OK created", "ERROR creating"), shown, own)
+                let good = if status == "partial success" { "PARTIALLY created" } else { "OK created" };
+                (name, verb(good, "ERROR creating"), shown, own)
             }
         };
         let mut data = json!({

@@ -1,10 +1,12 @@
 //! A run from start to end: schemas, relation cache, hooks, the graph, hooks again.
 
 use crate::engine::{Engine, RunSummary, Task};
+use crate::microbatch::BatchRun;
 use crate::node_info::{Life, group_of, node_info};
 use crate::node_run::Outcome;
 use crate::plan::Plan;
-use crate::scheduler::{self, Start};
+use crate::report::Reporter;
+use crate::scheduler::{self, Share, Start};
 use chrono::Utc;
 use kpi_adapter::NodeConnection;
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
@@ -24,6 +26,8 @@ struct Shared<'a> {
     next: AtomicUsize,
     results: Mutex<Vec<NodeResult>>,
     failed_fast: AtomicBool,
+    /// Models that run in batches, by position.
+    batch_runs: Mutex<FxHashMap<u32, Arc<BatchRun>>>,
     /// Positions of ephemeral models that did not compile or were skipped, with their error.
     broken_ephemeral: Mutex<FxHashMap<u32, (NodeStatus, String)>>,
 }
@@ -78,6 +82,7 @@ impl Engine {
             next: AtomicUsize::new(0),
             results: Mutex::new(Vec::with_capacity(plan.counted)),
             failed_fast: AtomicBool::new(false),
+            batch_runs: Mutex::new(FxHashMap::default()),
             broken_ephemeral: Mutex::new(FxHashMap::default()),
         };
         if start_failed && self.options.skip_nodes_if_on_run_start_fails {
@@ -90,12 +95,13 @@ impl Engine {
                 shared.skip(i as u32, None);
             }
         } else {
-            let left = scheduler::run(
+            let left = scheduler::run_with_parts(
                 &plan.graph,
-                self.options.threads,
+                shared.workers(),
                 &|| self.options.interrupted.load(Ordering::Relaxed),
                 &|index| self.connection(&format!("worker-{}", index + 1)),
-                &|connection, job, start| shared.job(connection, job, start),
+                &|connection, job, start, share| shared.job(connection, job, start, share),
+                &|connection, job, part| shared.batch(connection, job, part),
             );
             shared.skip_the_rest(&left);
         }
@@ -186,8 +192,25 @@ impl Shared<'_> {
         group_of(&self.engine.manifest, node)
     }
 
+    /// How many workers: not more than jobs, unless jobs have parts.
+    fn workers(&self) -> usize {
+        let jobs = self.plan.selected.len();
+        let builds = matches!(self.task, Task::Run | Task::Build);
+        let mut nodes = self.engine.manifest.nodes.iter().zip(&self.plan.selected);
+        if builds && nodes.any(|(node, selected)| *selected && node.is_microbatch()) {
+            return self.engine.options.threads;
+        }
+        self.engine.options.threads.min(jobs)
+    }
+
     /// One job on a worker.
-    fn job(&self, connection: &mut Arc<NodeConnection>, job: u32, start: Start) -> scheduler::Outcome {
+    fn job(
+        &self,
+        connection: &mut Arc<NodeConnection>,
+        job: u32,
+        start: Start,
+        share: Share<'_, Arc<NodeConnection>>,
+    ) -> scheduler::Outcome {
         if !self.plan.selected[job as usize] {
             return scheduler::Outcome::Done;
         }
@@ -203,13 +226,73 @@ impl Shared<'_> {
                 self.skip(job, Some(cause));
                 scheduler::Outcome::Failed
             }
-            Start::Run => self.run(connection, job),
+            Start::Run => self.run(connection, job, share),
         }
     }
 
-    fn run(&self, connection: &Arc<NodeConnection>, job: u32) -> scheduler::Outcome {
+    /// One batch of a job.
+    fn batch(&self, connection: &Arc<NodeConnection>, job: u32, index: u32) {
+        let run = self.batch_runs.lock().get(&job).cloned();
+        if let Some(run) = run.filter(|_| !self.broken_off()) {
+            self.engine.run_batch(&run, index as usize, connection, false);
+            if !run.is_built(index as usize) && self.engine.options.fail_fast {
+                self.failed_fast.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether nothing more is to begin.
+    fn broken_off(&self) -> bool {
+        self.failed_fast.load(Ordering::Relaxed) || self.engine.options.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// A model in batches: the first, then those between, then the last.
+    fn run_in_batches(
+        &self,
+        connection: &mut Arc<NodeConnection>,
+        job: u32,
+        share: Share<'_, Arc<NodeConnection>>,
+    ) -> Outcome {
         let node = self.node(job);
-        let reporter = self.engine.reporter();
+        let run = match self.engine.plan_batches(NodeId(job), connection, self.group(node)) {
+            Ok(run) => Arc::new(run),
+            Err(error) => return self.engine.failed(node, &error),
+        };
+        let count = run.len();
+        self.batch_runs.lock().insert(job, run.clone());
+        for index in 0..count {
+            if self.broken_off() {
+                break;
+            }
+            let between = index > 0 && index + 1 < count;
+            let skip = index > 0 && !run.is_built(0);
+            if between && !skip && run.side_by_side && self.engine.options.threads > 1 {
+                if index == 1 {
+                    (1..count - 1).for_each(|index| self.engine.tell_batch_order(&run, index, true));
+                    share(connection, job, 1..(count - 1) as u32);
+                }
+                continue;
+            }
+            if skip {
+                self.engine.run_batch(&run, index, connection, true);
+            } else {
+                self.engine.tell_batch_order(&run, index, false);
+                self.batch(connection, job, index as u32);
+            }
+        }
+        self.batch_runs.lock().remove(&job);
+        run.outcome()
+    }
+
+    fn run(
+        &self,
+        connection: &mut Arc<NodeConnection>,
+        job: u32,
+        share: Share<'_, Arc<NodeConnection>>,
+    ) -> scheduler::Outcome {
+        let node = self.node(job);
+        let in_batches = matches!(self.task, Task::Run | Task::Build) && self.engine.in_batches(node);
+        let reporter = Reporter { in_batches, ..self.engine.reporter() };
         let counted = !node.is_ephemeral();
         let place =
             if counted { (self.next.fetch_add(1, Ordering::Relaxed) + 1, self.plan.counted) } else { (0, 0) };
@@ -227,6 +310,14 @@ impl Shared<'_> {
         let on_execute = || running.update(reporter.phase("NodeExecuting", node, &executing));
         let outcome = match self.plan.unit_test(job) {
             Some(test) => self.engine.run_unit_test(test, connection, on_execute),
+            None if in_batches => {
+                let compiled = Utc::now();
+                on_execute();
+                let mut outcome = self.run_in_batches(connection, job, share);
+                outcome.compile_time = Some((compiled, compiled));
+                outcome.execute_time = Some((compiled, Utc::now()));
+                outcome
+            }
             None => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
         };
         if self.failed_fast.load(Ordering::Relaxed) && outcome.was_interrupted() {
@@ -239,7 +330,7 @@ impl Shared<'_> {
         let (rows, failed) = (
             outcome.rows,
             match outcome.status {
-                NodeStatus::Error => true,
+                NodeStatus::Error | NodeStatus::PartialSuccess => true,
                 NodeStatus::Fail => self.task == Task::Build,
                 _ => false,
             },
@@ -298,6 +389,7 @@ impl Shared<'_> {
         result.adapter_response = outcome.response;
         result.message = outcome.message;
         result.failures = outcome.failures;
+        result.batch_results = outcome.batches;
         result.compiled = match node.resource_type {
             ResourceType::Seed => None,
             // Of a unit test that did not get as far nothing is said.

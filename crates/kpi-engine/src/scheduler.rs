@@ -5,7 +5,8 @@
 
 use parking_lot::{Condvar, Mutex};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 
 /// Stack of a worker: deep template recursion ends in an error of the evaluator before it ends in an overflow.
 const WORKER_STACK: usize = 256 << 20;
@@ -85,7 +86,15 @@ pub enum Start {
     },
 }
 
+/// Hands parts of a running job (batches) to the workers: called by the job with its worker, it does some of them itself
+/// and returns when all are done. After a stop those that have not begun are left out.
+pub type Share<'a, W> = &'a (dyn Fn(&mut W, u32, Range<u32>) + Sync);
+
 struct State {
+    /// Parts that wait for a worker: job and part.
+    parts: VecDeque<(u32, u32)>,
+    /// Parts of a job that are not done, running or waiting.
+    open_parts: rustc_hash::FxHashMap<u32, usize>,
     ready: BinaryHeap<(u32, Reverse<u32>)>,
     waiting: Vec<u32>,
     skip_cause: Vec<Option<u32>>,
@@ -105,12 +114,35 @@ pub fn run<W>(
     make_worker: &(dyn Fn(usize) -> W + Sync),
     run: &(dyn Fn(&mut W, u32, Start) -> Outcome + Sync),
 ) -> Vec<u32> {
+    let workers = workers.min(graph.parents.len());
+    run_with_parts(
+        graph,
+        workers,
+        stop,
+        make_worker,
+        &|worker, job, start, _| run(worker, job, start),
+        &|_, _, _| (),
+    )
+}
+
+/// As [`run`], of jobs that may hand out parts of themselves; `part` does one of them. Parts go before jobs: what began is
+/// brought to its end.
+pub fn run_with_parts<W>(
+    graph: &JobGraph,
+    workers: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+    make_worker: &(dyn Fn(usize) -> W + Sync),
+    run: &(dyn Fn(&mut W, u32, Start, Share<'_, W>) -> Outcome + Sync),
+    part: &(dyn Fn(&mut W, u32, u32) + Sync),
+) -> Vec<u32> {
     let n = graph.parents.len();
     if n == 0 {
         return Vec::new();
     }
     let priority = graph.remaining_paths();
     let state = Mutex::new(State {
+        parts: VecDeque::new(),
+        open_parts: rustc_hash::FxHashMap::default(),
         ready: (0..n as u32)
             .filter(|i| graph.parents[*i as usize] == 0)
             .map(|i| (priority[i as usize], Reverse(i)))
@@ -124,6 +156,49 @@ pub fn run<W>(
     let wake = Condvar::new();
     let started = Mutex::new(vec![false; n]);
 
+    let part_done = |job: u32| {
+        let mut s = state.lock();
+        if let Some(open) = s.open_parts.get_mut(&job) {
+            *open -= 1;
+        }
+        wake.notify_all();
+    };
+    let share = |worker: &mut W, job: u32, parts: Range<u32>| {
+        {
+            let mut s = state.lock();
+            s.open_parts.insert(job, parts.len());
+            s.parts.extend(parts.map(|part| (job, part)));
+            wake.notify_all();
+        }
+        loop {
+            let mut s = state.lock();
+            if s.stopped || stop() {
+                let before = s.parts.len();
+                s.parts.retain(|(of, _)| *of != job);
+                let dropped = before - s.parts.len();
+                if let Some(open) = s.open_parts.get_mut(&job) {
+                    *open -= dropped;
+                }
+            }
+            if s.open_parts.get(&job).is_none_or(|open| *open == 0) {
+                s.open_parts.remove(&job);
+                return;
+            }
+            // Its own parts only: one of another job could keep this one from its end.
+            match s.parts.iter().position(|(of, _)| *of == job) {
+                Some(at) => {
+                    let next = s.parts.remove(at);
+                    drop(s);
+                    if let Some((job, index)) = next {
+                        part(worker, job, index);
+                        part_done(job);
+                    }
+                }
+                None => wake.wait(&mut s),
+            }
+        }
+    };
+
     let work = |index: usize| {
         let mut worker = make_worker(index);
         loop {
@@ -134,6 +209,13 @@ pub fn run<W>(
                         s.stopped = true;
                         wake.notify_all();
                         return;
+                    }
+                    if let Some((job, index)) = s.parts.pop_front() {
+                        drop(s);
+                        part(&mut worker, job, index);
+                        part_done(job);
+                        s = state.lock();
+                        continue;
                     }
                     if let Some((_, Reverse(job))) = s.ready.pop() {
                         s.running += 1;
@@ -153,7 +235,7 @@ pub fn run<W>(
                     wake.wait(&mut s);
                 }
             };
-            let outcome = run(&mut worker, job, start);
+            let outcome = run(&mut worker, job, start, &share);
             let mut s = state.lock();
             s.running -= 1;
             s.unfinished -= 1;
@@ -179,7 +261,7 @@ pub fn run<W>(
         }
     };
 
-    let workers = workers.clamp(1, n);
+    let workers = workers.max(1);
     std::thread::scope(|scope| {
         let work = &work;
         let mut spawned = 0;
@@ -257,6 +339,57 @@ mod tests {
         let (log, left) = record(&g, 1, |_| Outcome::Stop);
         assert_eq!(log.len(), 1);
         assert_eq!(left.len(), 2);
+    }
+
+    #[test]
+    fn parts_of_a_job_are_done_by_all_workers_before_it_ends() {
+        let g = graph(3, &[(0, 1)]);
+        let log = Mutex::new(Vec::new());
+        let left = run_with_parts(
+            &g,
+            3,
+            &|| false,
+            &|_| (),
+            &|worker, job, _, share| {
+                if job == 0 {
+                    share(worker, job, 5..25);
+                    assert_eq!(log.lock().len(), 20);
+                }
+                Outcome::Done
+            },
+            &|(), job, part| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                log.lock().push((job, part, std::thread::current().id()));
+            },
+        );
+        assert!(left.is_empty());
+        let log = log.into_inner();
+        let mut parts: Vec<u32> = log.iter().map(|(_, part, _)| *part).collect();
+        parts.sort_unstable();
+        assert_eq!(parts, (5..25).collect::<Vec<_>>());
+        let threads: rustc_hash::FxHashSet<_> = log.iter().map(|(_, _, thread)| *thread).collect();
+        assert!(threads.len() > 1, "more than one worker took part");
+    }
+
+    #[test]
+    fn one_worker_does_all_parts_itself_and_a_stop_leaves_the_rest() {
+        let g = graph(1, &[]);
+        let (done, stop) = (Mutex::new(0), std::sync::atomic::AtomicBool::new(false));
+        run_with_parts(
+            &g,
+            1,
+            &|| stop.load(std::sync::atomic::Ordering::Relaxed),
+            &|_| (),
+            &|worker, job, _, share| {
+                share(worker, job, 0..100);
+                Outcome::Stop
+            },
+            &|(), _, part| {
+                *done.lock() += 1;
+                stop.store(part == 6, std::sync::atomic::Ordering::Relaxed);
+            },
+        );
+        assert_eq!(*done.lock(), 7);
     }
 
     #[test]

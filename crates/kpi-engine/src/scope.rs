@@ -2,11 +2,12 @@
 
 use crate::config_object::ConfigObject;
 use crate::engine::Engine;
+use crate::microbatch::{Batch, EventTime};
 use crate::results_store::ResultStore;
 use indexmap::IndexSet;
 use kpi_adapter::{AdapterObject, NodeConnection, Relation};
 use kpi_jinja::{
-    Args, Context, Environment, Error, Interp, Result, Template, UndefinedMode, Value, function,
+    Args, Context, Environment, Error, Interp, MacroDef, Result, Template, UndefinedMode, Value, function,
 };
 use kpi_manifest::context;
 use kpi_manifest::{Node, NodeId, RefCall, ResourceType};
@@ -57,6 +58,8 @@ pub(crate) struct NodeScope {
     pub environment: Option<Arc<Environment>>,
     pub package: Arc<str>,
     pub connection: Arc<NodeConnection>,
+    /// The batch of a microbatch model.
+    pub batch: Option<Arc<Batch>>,
     pub results: ResultStore,
     /// Ephemeral parents met while compiling, in order.
     pub ctes: Mutex<IndexSet<Arc<str>>>,
@@ -83,6 +86,7 @@ impl NodeScope {
             environment: None,
             package,
             connection,
+            batch: None,
             results: ResultStore::default(),
             ctes: Mutex::new(IndexSet::new()),
             compiled: Mutex::new(None),
@@ -150,21 +154,26 @@ impl NodeScope {
                 )));
             }
             self.ctes.lock().insert(target.unique_id.clone());
-            return Ok(self.limited(Relation::ephemeral(&target.alias)).into_value());
+            let relation = Relation::ephemeral(&target.alias);
+            return Ok(self.limited(relation, &EventTime::of_node(target)).into_value());
         }
-        Ok(self.limited(self.referred(target)?).into_value())
+        Ok(self.limited(self.referred(target)?, &EventTime::of_node(target)).into_value())
     }
 
     /// `source(...)`
     fn resolve_source(&self, args: Args) -> Result<Value> {
         let [source, table] = context::parse_source_args(args)?;
         let target = self.engine.manifest.resolve_source(&source, &table, &self.package, self.node())?;
-        Ok(self.limited(target.relation()).into_value())
+        Ok(self.limited(target.relation(), &EventTime::of_source(target)).into_value())
     }
 
-    /// With `--empty`, inputs are limited to zero rows.
-    fn limited(&self, relation: Relation) -> Relation {
-        if self.engine.options.empty { relation.with_limit(0) } else { relation }
+    /// With `--empty`, inputs are limited to zero rows; in batches and samples to a stretch of event time.
+    fn limited(&self, relation: Relation, event_time: &EventTime<'_>) -> Relation {
+        let relation = if self.engine.options.empty { relation.with_limit(0) } else { relation };
+        match self.event_time_filter(event_time) {
+            Some(filter) => relation.with_event_time(filter),
+            None => relation,
+        }
     }
 
     /// `model`
@@ -182,7 +191,11 @@ impl NodeScope {
         if let Some(deferred) = &node.deferred {
             map.insert("defer_relation".into(), deferred.entry());
         }
-        Value::from_json(&serde_json::Value::Object(map))
+        let model = Value::from_json(&serde_json::Value::Object(map));
+        if let Some(batch) = &self.batch {
+            batch.describe(&model);
+        }
+        model
     }
 
     /// Where the compiled SQL lies, and which ephemeral parents it has in front.
@@ -204,7 +217,7 @@ impl NodeScope {
 
     fn hooks(&self, key: &str) -> Value {
         let Some(node) = self.node() else { return Value::None };
-        if node.resource_type == ResourceType::Test {
+        if node.resource_type == ResourceType::Test || self.leaves_hooks(key) {
             return Value::list([]);
         }
         match node.config.get(key) {
@@ -216,6 +229,12 @@ impl NodeScope {
     fn write(&self, payload: &str) -> Result<Value> {
         if let Some(node) = self.node() {
             let path = self.engine.artifact_path("run", node);
+            if let Some(batch) = &self.batch {
+                let path = batch.path(&path);
+                self.engine.write_text(&path, payload)?;
+                *batch.written.lock() = Some(path.into());
+                return Ok(Value::empty());
+            }
             self.engine.write_text(&path, payload)?;
             if let Some(id) = self.node {
                 self.engine.note_build_path(id, &path);
@@ -399,5 +418,9 @@ impl Context for ScopeContext {
 
     fn package(&self) -> &str {
         &self.0.package
+    }
+
+    fn override_macro(&self, definition: &MacroDef) -> Option<Value> {
+        self.0.batch_macro(definition)
     }
 }

@@ -12,6 +12,7 @@ pub mod context;
 mod graph;
 mod lookup;
 mod manifest;
+mod microbatch;
 mod node;
 pub mod node_json;
 pub mod parse;

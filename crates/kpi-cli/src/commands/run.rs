@@ -5,7 +5,7 @@ use crate::session::{Ending, Loaded, Outcome, Session};
 use crate::{interrupt, summary, text_table};
 use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{EventSink, Level};
-use kpi_engine::{Engine, Options, RunSummary, Task};
+use kpi_engine::{Engine, EventTimeOptions, Options, RunSummary, Task};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
 use serde_json::json;
@@ -29,6 +29,12 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
         empty: flags.switch("empty"),
         defer: flags.switch("defer"),
         favor_state: flags.switch("favor_state"),
+        event_time: EventTimeOptions {
+            window: flags.event_times(),
+            sample: flags.sample(),
+            now: session.invocation.started_at,
+            ..EventTimeOptions::default()
+        },
         populate_cache: flags.switch("populate_cache"),
         cache_selected_only: flags.switch("cache_selected_only"),
         introspect: flags.switch("introspect"),

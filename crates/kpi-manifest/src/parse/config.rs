@@ -185,7 +185,17 @@ impl<'p> ConfigTrees<'p> {
         for level in levels(root_tree, fqn).0 {
             update(resource_type, &mut map, settings(level))?;
         }
-        let config = Config::with(resource_type, finish(resource_type, map)?);
+        let mut map = finish(resource_type, map)?;
+        if resource_type != ResourceType::Source {
+            // As with dbt, null in a property file or in config() takes nothing away from the project file.
+            let below = folder.rendered.as_ref().map_err(Clone::clone)?;
+            for (key, value) in map.iter_mut().filter(|(_, value)| value.is_null()) {
+                if let Some(set) = below.get(key) {
+                    value.clone_from(set);
+                }
+            }
+        }
+        let config = Config::with(resource_type, map);
         let mut unrendered = (*folder.unrendered).clone();
         if let Some(level) = unrendered_level {
             set_plain(&mut unrendered, settings(level));

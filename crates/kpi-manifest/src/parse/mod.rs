@@ -20,6 +20,7 @@ mod generic_tests;
 mod inline;
 mod later_checks;
 mod macros;
+mod microbatch;
 mod nodes;
 mod patches;
 mod python;

@@ -32,6 +32,11 @@ pub fn datetime_value(naive: NaiveDateTime, zone: Option<Zone>) -> Value {
     Value::object(DateTime { naive, zone, fold: false })
 }
 
+/// What `datetime.fromisoformat` reads: what the clock shows, and the zone if the text names one.
+pub fn from_isoformat(text: &str) -> Option<(NaiveDateTime, Option<Zone>)> {
+    iso::parse_datetime(text).ok()
+}
+
 /// A `datetime.time`.
 pub fn time_value(time: NaiveTime) -> Value {
     Value::object(Time { time, zone: None, fold: false })
