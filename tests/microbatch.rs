@@ -215,3 +215,18 @@ fn batches_beyond_the_calendar_are_told() {
       hint: look at its 'lookback' and 'begin', and at --event-time-start and --event-time-end
     ");
 }
+
+#[test]
+fn a_retry_builds_the_failed_batches_and_keeps_the_others() {
+    let model = config("")
+        + "select id, stamp from {{ ref('events') }} {% if model.batch and model.batch.id == '20200102' %} where no_such \
+           {% endif %}";
+    let project = shop(&model);
+    project.kpi(&window("2020-01-01", "2020-01-04", &["--full-refresh"])).expect(1);
+    assert_eq!(batches(&project), "01 03|02");
+    project.write("models/daily.sql", config("") + "select id, stamp from {{ ref('events') }}");
+    let call = project.kpi(&["retry"]).expect(0);
+    assert_eq!(lines(&call).len(), 2, "one batch: {:?}", lines(&call));
+    assert_eq!(batches(&project), "02 01 03|");
+    assert_eq!(project.query("select count(*) from main.daily"), ["6"]);
+}

@@ -346,6 +346,8 @@ impl Flags {
         for (key, value) in now.values.iter().filter(|(key, _)| of_this_call(key)) {
             self.values.insert(key.clone(), value.clone());
         }
+        // The text of an earlier run was a window already; what another program wrote there is none of ours.
+        let _none = self.read_sample();
         self.follow();
     }
 

@@ -66,6 +66,8 @@ pub struct Session {
 pub struct Retry {
     /// The nodes, with what came of them.
     pub nodes: Vec<EarlierResult>,
+    /// When that run began: its batches end there.
+    pub began: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// A project that was read and understood.

@@ -46,6 +46,7 @@ pub fn retry(session: &Session, matches: &ArgMatches) -> Outcome {
         Some(status) => status.is_failure(),
         None => false,
     };
+    let began = earlier.metadata.invocation_started_at.or(earlier.metadata.generated_at);
     // Hooks are part of the command, not of what is selected.
     let operation = which == "run-operation";
     let again: Vec<_> = earlier
@@ -65,7 +66,7 @@ pub fn retry(session: &Session, matches: &ArgMatches) -> Outcome {
         messages: session.messages.clone(),
         invocation: session.invocation.clone(),
         working_dir: session.working_dir.clone(),
-        retry: Some(Retry { nodes: again }),
+        retry: Some(Retry { nodes: again, began }),
     };
     super::dispatch(&which, &again, matches)
 }

@@ -3,7 +3,7 @@
 use super::{select, write};
 use crate::session::{Ending, Loaded, Outcome, Session};
 use crate::{interrupt, summary, text_table};
-use kpi_artifacts::NodeResult;
+use kpi_artifacts::{BatchResults, EarlierResult, NodeResult};
 use kpi_diagnostics::{EventSink, Level};
 use kpi_engine::{Engine, EventTimeOptions, Options, RunSummary, Task};
 use kpi_manifest::Manifest;
@@ -32,8 +32,8 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
         event_time: EventTimeOptions {
             window: flags.event_times(),
             sample: flags.sample(),
-            now: session.invocation.started_at,
-            ..EventTimeOptions::default()
+            now: session.retry.as_ref().and_then(|r| r.began).unwrap_or(session.invocation.started_at),
+            earlier: session.retry.iter().flat_map(|retry| &retry.nodes).filter_map(partly_built).collect(),
         },
         populate_cache: flags.switch("populate_cache"),
         cache_selected_only: flags.switch("cache_selected_only"),
@@ -50,6 +50,13 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
     let sink: Arc<dyn EventSink> = messages;
     let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
     (engine, project)
+}
+
+/// The batches of a model that was built in part; where none was built, all are looked for anew.
+fn partly_built(result: &EarlierResult) -> Option<(String, BatchResults)> {
+    let batches = result.batch_results.as_ref()?;
+    (!batches.successful.is_empty() && !batches.failed.is_empty())
+        .then(|| (result.unique_id.to_string(), batches.clone()))
 }
 
 /// Points this environment's relations at those of another one.

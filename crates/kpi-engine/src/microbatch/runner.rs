@@ -127,10 +127,11 @@ impl Engine {
             )
         })?;
         let relation = self.relation_of(node, id, connection)?;
-        let incremental = relation
-            .as_ref()
-            .is_some_and(|relation| relation.kind == Some(RelationType::Table) && !self.full_refresh(node));
         let times = &self.options.event_time;
+        // A retry adds to the batches that were built, also to those of a full refresh.
+        let rebuilds = self.full_refresh(node) && !times.earlier.contains_key(&*node.unique_id);
+        let incremental =
+            relation.as_ref().is_some_and(|found| found.kind == Some(RelationType::Table) && !rebuilds);
         let (stretches, earlier) = match times.earlier.get(&*node.unique_id) {
             Some(earlier) => (failed_before(earlier, node)?, earlier.successful.clone()),
             None => (stretches(node, size, incremental, times)?, Vec::new()),
