@@ -361,3 +361,23 @@ fn assets_that_cannot_be_copied_are_told() {
     let text = project.kpi(&["docs", "generate"]).expect(2).text();
     assert!(text.contains("cannot be copied") && text.contains("hint: choose another folder"), "{text}");
 }
+
+#[test]
+fn tags_of_a_test_and_of_its_macro_are_both_kept() {
+    let project = Project::dbt(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/s.yml", "models:\n  - name: a\n    data_tests: [{even: {config: {tags: [mine]}}}]\n"),
+        (
+            "macros/even.sql",
+            "{% test even(model) %}{{ config(tags=['of-the-macro']) }}select * from {{ model }} where id % 2 = 3{% endtest %}",
+        ),
+    ]);
+    project.kpi(&["parse"]).expect(0);
+    let manifest = project.json("target/manifest.json");
+    let nodes = manifest["nodes"].as_object().expect("nodes");
+    let (_, test) = nodes.iter().find(|(id, _)| id.starts_with("test.")).expect("a test");
+    let mut tags: Vec<&str> =
+        test["tags"].as_array().expect("tags").iter().filter_map(|tag| tag.as_str()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, ["mine", "of-the-macro"]);
+}

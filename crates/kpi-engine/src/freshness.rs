@@ -499,7 +499,8 @@ fn hook_record(
     if let Some((newest, asked, age)) = times {
         record.kind = "SourceFreshnessResult";
         for (name, moment) in [("max_loaded_at", newest), ("snapshotted_at", asked)] {
-            let text = moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            // As Python's isoformat writes it: the fraction only where there is one.
+            let text = moment.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false);
             record.plain.insert(name.to_owned(), text.into());
             record.set(name, datetime_value(moment.naive_utc(), Some(Zone::Utc)));
         }

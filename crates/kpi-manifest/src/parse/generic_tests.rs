@@ -225,11 +225,14 @@ impl Parser {
         // dbt renders all tests but these two, and meets their tags twice.
         let rendered = !matches!(captured.macros.first(), Some(id) if matches!(&**id, "macro.dbt.test_unique" | "macro.dbt.test_not_null"));
         if rendered && let Some(own) = built.config.get("tags") {
-            let once: Vec<Json> = match own {
+            let list = |tags: &Json| match tags {
                 Json::Array(tags) => tags.clone(),
                 tag => vec![tag.clone()],
             };
-            call.insert("tags".into(), once.iter().chain(&once).cloned().collect());
+            // Those of the test's macro stand between.
+            let mut met = call.get("tags").map(list).unwrap_or_default();
+            met.extend(list(own));
+            call.insert("tags".into(), Json::Array(met));
         }
         let layer = Layer { patch: None, call: &call };
         self.configure(trees, &mut node, layer, layer, None, &place.file.file).map_err(|mut error| {
