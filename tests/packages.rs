@@ -359,7 +359,10 @@ fn assets_that_cannot_be_copied_are_told() {
         ("target/assets", "a file where the folder is to be"),
     ]);
     let text = project.kpi(&["docs", "generate"]).expect(2).text();
-    assert!(text.contains("cannot be copied") && text.contains("hint: choose another folder"), "{text}");
+    assert!(
+        text.contains("assets cannot be written") && text.contains("hint: choose another folder"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -49,18 +49,24 @@ fn batches_are_cut_to_the_sample() {
 fn what_is_no_window_is_told() {
     let said = |sample: &str| shop().kpi(&["run", "--sample", sample]).expect(2).stderr;
     assert_snapshot!(said("soon"), @"
-    Usage Error [K0014]
-      Cannot load SAMPLE_WINDOW from 'soon'. Must be of form 'DAYS_INT GRAIN_SIZE'.
+    Usage: kpi run [OPTIONS]
+    Try 'kpi run --help' for help.
+
+    Error: Cannot load SAMPLE_WINDOW from 'soon'. Must be of form 'DAYS_INT GRAIN_SIZE'. [K0014]
       hint: --sample '3 days', or --sample '{start: 2024-01-01, end: 2024-01-31}'
     ");
     assert_snapshot!(said("3 weeks"), @"
-    Usage Error [K0014]
-      Invalid grain size 'weeks'. Must be one of ['hour', 'day', 'month', 'year', 'hours', 'days', 'months', 'years'].
+    Usage: kpi run [OPTIONS]
+    Try 'kpi run --help' for help.
+
+    Error: Invalid grain size 'weeks'. Must be one of ['hour', 'day', 'month', 'year', 'hours', 'days', 'months', 'years']. [K0014]
       hint: --sample '3 days', or --sample '{start: 2024-01-01, end: 2024-01-31}'
     ");
     assert_snapshot!(said("{start: '2020-01-02'}"), @"
-    Usage Error [K0014]
-      --sample has no 'end'
+    Usage: kpi run [OPTIONS]
+    Try 'kpi run --help' for help.
+
+    Error: --sample has no 'end' [K0014]
       hint: --sample '3 days', or --sample '{start: 2024-01-01, end: 2024-01-31}'
     ");
 }

@@ -77,7 +77,7 @@ mod tests {
             ("soon", "Cannot load SAMPLE_WINDOW from 'soon'"),
             ("{start: 2025-01-01}", "--sample has no 'end'"),
             ("{start: x, end: 2025-01-01}", "'start' of --sample is"),
-            ("{start", "The text of --sample is not valid YAML"),
+            ("{start", "The YAML provided in the --sample argument is not valid"),
         ] {
             let error = window(text, now).map(shown).unwrap_err();
             assert!(error.message.starts_with(words), "{}", error.message);

@@ -245,13 +245,13 @@ mod tests {
         session
             .execute(
                 "create schema s; create table s.x as select 1 as i; create view \"Odd Name\" as select 1 as i; create \
-                 temp table scratch as select 1 as i; create table both as select 1 as i; create temp table both as \
+                 temp table scratch as select 1 as i; create table twice as select 1 as i; create temp table twice as \
                  select 2 as i",
                 Fetch::No,
             )
             .expect("runs");
         let names =
-            ["x", "s.x", "memory.s.x", "odd name", "memory.odd name", "scratch", "both", "s.y", "a.b.c.d"];
+            ["x", "s.x", "memory.s.x", "odd name", "memory.odd name", "scratch", "twice", "s.y", "a.b.c.d"];
         let names: Vec<Vec<String>> =
             names.iter().map(|n| n.split('.').map(str::to_owned).collect()).collect();
         let found = session.python().expect("an exchange").find(&names).expect("finds");
@@ -264,7 +264,7 @@ mod tests {
                 "memory.main.Odd Name",
                 "memory.main.Odd Name",
                 "temp.main.scratch",
-                "temp.main.both"
+                "temp.main.twice"
             ]
         );
     }

@@ -287,8 +287,9 @@ fn read_ignore_files(root: &Path, shown_root: &str) -> Result<Vec<Vec<Gitignore>
 fn is_ignored(lines: &[Gitignore], path: &str) -> bool {
     let folders = || path.match_indices('/').map(|(i, _)| (&path[..i], true));
     let decides = |line: &Gitignore| {
-        let found = folders().chain([(path, false)]).map(|(path, is_folder)| line.matched(path, is_folder));
-        found.filter(|found| !found.is_none()).last().map(|found| found.is_ignore())
+        let mut found =
+            folders().chain([(path, false)]).map(|(path, is_folder)| line.matched(path, is_folder));
+        found.rfind(|found| !found.is_none()).map(|found| found.is_ignore())
     };
     lines.iter().rev().find_map(decides).unwrap_or(false)
 }

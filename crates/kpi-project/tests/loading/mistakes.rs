@@ -50,7 +50,7 @@ fn project_files() {
         (with("dispatch:\n  - macro_namespace: x\n"), vec!["Invalid project dispatch config"]),
         (
             with("quoting: {identifier: 'no'}\n"),
-            vec!["['quoting']['identifier']: 'no' is not of type 'boolean'"],
+            vec!["['quoting']['identifier']: 'no' is not valid under any of the given schemas"],
         ),
         (
             with("require-dbt-version: '>=2.0.0'\n"),
@@ -291,7 +291,7 @@ fn selectors() {
             &[file(
                 "selectors:\n  - {name: a, definition: x, default: true}\n  - {name: b, definition: x, default: true}\n",
             )],
-            &["more than one selector with `default: true`", "selectors.yml:2:5"],
+            &["Found multiple selectors with `default: true`", "selectors.yml:2:5"],
         ),
     ]);
 }
