@@ -111,7 +111,7 @@ fn what_will_differ_is_told_with_file_and_line() {
     let told = project.kpi(&["migrate"]).expect(0).stdout;
     insta::assert_snapshot!(told);
     // What keeps it from running.
-    project.write("models/p.yml", "models:\n  - name: mart\n    description: a\n    description: b\n");
+    project.write("models/bad.sql", "select 1\n\n\nunion all {{ ref( }}\n");
     let call = project.kpi(&["migrate", "--output", "json"]).expect(1);
     let found: serde_json::Value = serde_json::from_str(&call.stdout).expect("JSON");
     assert_eq!((&found["runs_unchanged"], &found["errors"]), (&json!(false), &json!(1)));
@@ -121,9 +121,9 @@ fn what_will_differ_is_told_with_file_and_line() {
         .iter()
         .find(|f| f["severity"] == "error")
         .expect("it");
-    assert_eq!((&error["file"], &error["line"]), (&json!("models/p.yml"), &json!(4)));
+    assert_eq!((&error["file"], &error["line"]), (&json!("models/bad.sql"), &json!(4)));
     project.write("profiles.yml", "shop: {target: dev, outputs: {dev: {type: snowflake, account: a}}}\n");
-    std::fs::remove_file(project.path("models/p.yml")).expect("a file");
+    std::fs::remove_file(project.path("models/bad.sql")).expect("a file");
     let call = project.kpi(&["migrate"]).expect(1);
     assert!(call.stdout.contains("snowflake") && call.stdout.contains("1 thing to mend"), "{}", call.stdout);
 }
