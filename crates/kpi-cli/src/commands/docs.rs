@@ -1,7 +1,7 @@
 //! `kpi docs generate`: what is selected is compiled, and the database asked what it has of it: `catalog.json`, and the
 //! page that shows it.
 
-use super::{assets, compile, run, select, site, write};
+use super::{compile, run, select, site, write};
 use crate::session::{Ending, Outcome, Session};
 use clap::ArgMatches;
 use kpi_artifacts::Catalog;
@@ -56,7 +56,6 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
         sources: entries.sources,
         errors: (!failures.is_empty()).then(|| failures.clone()),
     };
-    assets::copy(session, &project)?;
     let path = write::catalog(session, &project, &catalog)?;
     if compiles {
         let manifest: Arc<Manifest> = engine.into_manifest();

@@ -1,6 +1,5 @@
 //! The commands: which one was called, and how each ends.
 
-mod assets;
 mod clean;
 mod compile;
 mod debug;
