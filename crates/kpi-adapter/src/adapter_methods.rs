@@ -263,9 +263,14 @@ impl Running<'_> {
             }
         };
         let Some(found) = found else { return Ok(None) };
-        // Names that are not quoted are searched in lower case.
+        // Names that are not quoted are searched in the case that the database gives them.
         let quoting = self.adapter.facts.quoting;
-        let folded = |name: &str, quoted: bool| if quoted { name.to_owned() } else { name.to_lowercase() };
+        let upper = self.adapter.facts.upper_case_names;
+        let folded = |name: &str, quoted: bool| match (quoted, upper) {
+            (true, _) => name.to_owned(),
+            (false, true) => name.to_uppercase(),
+            (false, false) => name.to_lowercase(),
+        };
         let database = database.map(|d| folded(d, quoting.database));
         let schema = folded(schema, quoting.schema);
         let identifier = folded(identifier, quoting.identifier);

@@ -21,8 +21,11 @@ pub struct AdapterFacts {
     pub incremental_strategies: Vec<Arc<str>>,
     /// Where `external` models are written that give no location.
     pub external_root: Arc<str>,
-    /// `disable_transactions: true` in the profile.
+    /// Statements commit by themselves unless a macro says otherwise: `disable_transactions: true` in the profile, and
+    /// what Snowflake's macros expect.
     pub disable_transactions: bool,
+    /// Names that are not quoted are upper-cased by the database, not lower-cased.
+    pub upper_case_names: bool,
     /// The target is MotherDuck.
     pub is_motherduck: bool,
     /// Databases that are DuckLakes.

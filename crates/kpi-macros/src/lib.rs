@@ -84,6 +84,23 @@ const FILES: &[BuiltinFile] = builtin_files! {
         "sql/arguments.sql",
         "sql/expressions.sql",
     ],
+    "dbt_snowflake": [
+        "adapter/catalog.sql",
+        "adapter/columns.sql",
+        "adapter/grants.sql",
+        "adapter/relations.sql",
+        "adapter/session.sql",
+        "materializations/clone.sql",
+        "materializations/dynamic_table.sql",
+        "materializations/incremental.sql",
+        "materializations/seed.sql",
+        "materializations/snapshot.sql",
+        "materializations/table.sql",
+        "materializations/test.sql",
+        "materializations/view.sql",
+        "sql/expressions.sql",
+        "sql/timestamps.sql",
+    ],
 };
 
 /// All files of the library: package by package, each in the order of its paths.

@@ -1,0 +1,103 @@
+//! The target: settings, and a session for each worker.
+
+use crate::connection::SnowflakeConnection;
+use crate::exchange::Exchange;
+use crate::session::{ApiSession, runtime};
+use crate::settings::SnowflakeSettings;
+use kpi_adapter::{Adapter, AdapterError, AdapterFacts, Connection, Policy};
+use parking_lot::Mutex;
+use serde_json::{Map, Value as Json};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+/// The strategies of `incremental` models.
+const STRATEGIES: &[&str] = &["append", "merge", "delete+insert", "insert_overwrite", "microbatch"];
+
+/// A Snowflake target. Cheap to make: a session logs in with its first statement.
+pub struct SnowflakeAdapter {
+    settings: Arc<SnowflakeSettings>,
+    running: Mutex<Vec<Weak<Exchange>>>,
+}
+
+impl SnowflakeAdapter {
+    /// A target with these settings.
+    pub fn new(settings: SnowflakeSettings) -> Self {
+        Self { settings: Arc::new(settings), running: Mutex::default() }
+    }
+
+    /// A target from a profile's output or a `[targets.x]` table. Relative paths begin at `base`.
+    ///
+    /// # Errors
+    /// See [`SnowflakeSettings::from_profile`].
+    pub fn from_profile(output: &Map<String, Json>, base: impl Into<PathBuf>) -> Result<Self, AdapterError> {
+        Ok(Self::new(SnowflakeSettings::from_profile(output, &base.into())?))
+    }
+}
+
+impl Adapter for SnowflakeAdapter {
+    fn type_name(&self) -> &'static str {
+        "snowflake"
+    }
+
+    fn connect(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
+        let session = ApiSession::new(&self.settings).map_err(|error| error.into_adapter_error(false))?;
+        let connection = SnowflakeConnection::new(Box::new(session));
+        let mut running = self.running.lock();
+        running.retain(|exchange| exchange.strong_count() > 0);
+        running.push(Arc::downgrade(&connection.exchange()));
+        Ok(Box::new(connection))
+    }
+
+    fn target_fields(&self) -> Map<String, Json> {
+        self.settings.shown.clone()
+    }
+
+    fn default_database(&self) -> Option<Arc<str>> {
+        Some(self.settings.database.as_str().into())
+    }
+
+    fn default_schema(&self) -> Arc<str> {
+        self.settings.schema.as_str().into()
+    }
+
+    /// Names are upper-cased by the database unless they are quoted, so dbt-snowflake quotes none.
+    fn default_quoting(&self) -> Policy {
+        Policy { database: false, schema: false, identifier: false }
+    }
+
+    fn debug_fields(&self) -> Vec<(String, String)> {
+        let order = ["account", "user", "database", "warehouse", "role", "schema", "authenticator", "query_tag"];
+        let shown = &self.settings.shown;
+        let rest = shown.keys().map(String::as_str).filter(|key| !order.contains(key) && *key != "type");
+        order
+            .into_iter()
+            .chain(rest)
+            .map(|key| {
+                let value = match shown.get(key) {
+                    None | Some(Json::Null) => "None".to_owned(),
+                    Some(Json::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                };
+                (key.to_owned(), value)
+            })
+            .collect()
+    }
+
+    fn valid_incremental_strategies(&self) -> &'static [&'static str] {
+        STRATEGIES
+    }
+
+    fn cancel_all(&self) {
+        let Ok(runtime) = runtime() else { return };
+        for exchange in self.running.lock().iter().filter_map(Weak::upgrade) {
+            drop(runtime.spawn(async move { exchange.abort().await }));
+        }
+    }
+
+    fn facts(&self) -> AdapterFacts {
+        let mut facts = AdapterFacts::common(self);
+        facts.disable_transactions = true;
+        facts.upper_case_names = true;
+        facts
+    }
+}

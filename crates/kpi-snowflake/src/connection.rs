@@ -1,0 +1,364 @@
+//! A session as the engine uses it: statements, transactions, what there is in a schema, seeds.
+
+use crate::answer::Answer;
+use crate::error::ServiceError;
+use crate::exchange::{Asked, Exchange};
+use crate::seed::Batches;
+use crate::session::{Client, runtime};
+use crate::statement::split;
+use kpi_adapter::{
+    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch, Policy,
+    QueryResult, Relation, RelationType, SeedColumn, Table,
+};
+use serde_json::{Map, Value as Json, json};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many relations `show objects` brings at once.
+const PAGE: usize = 10_000;
+
+pub(crate) struct SnowflakeConnection {
+    client: Box<dyn Client>,
+    in_transaction: bool,
+    /// A statement inside a transaction failed: the session is of use again only after a rollback.
+    broken: bool,
+}
+
+struct Abort(Arc<Exchange>);
+
+impl Cancel for Abort {
+    fn cancel(&self) {
+        if let Ok(runtime) = runtime() {
+            let exchange = self.0.clone();
+            drop(runtime.spawn(async move { exchange.abort().await }));
+        }
+    }
+}
+
+impl SnowflakeConnection {
+    pub(crate) fn new(client: Box<dyn Client>) -> Self {
+        Self { client, in_transaction: false, broken: false }
+    }
+
+    pub(crate) fn exchange(&self) -> Arc<Exchange> {
+        self.client.exchange()
+    }
+
+    /// Runs one statement.
+    fn run(&mut self, sql: &str, asked: Asked) -> Result<Answer, AdapterError> {
+        if self.broken && !first_word(sql).eq_ignore_ascii_case("rollback") {
+            self.rolled_back()?;
+        }
+        let result = self.client.run(sql, asked);
+        match result {
+            Ok(answer) => {
+                self.note_transaction(sql);
+                Ok(answer)
+            }
+            Err(error) => {
+                self.broken = self.in_transaction;
+                Err(self.told(error))
+            }
+        }
+    }
+
+    fn told(&self, error: ServiceError) -> AdapterError {
+        error.into_adapter_error(self.client.exchange().was_cancelled())
+    }
+
+    fn rolled_back(&mut self) -> Result<(), AdapterError> {
+        self.broken = false;
+        self.in_transaction = false;
+        match self.client.run("rollback", Asked::default()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.told(error)),
+        }
+    }
+
+    /// Hooks and macros begin and end transactions themselves.
+    fn note_transaction(&mut self, sql: &str) {
+        let word = first_word(sql);
+        if word.eq_ignore_ascii_case("begin") || word.eq_ignore_ascii_case("start") {
+            self.in_transaction = true;
+        } else if word.eq_ignore_ascii_case("commit") || word.eq_ignore_ascii_case("rollback") {
+            self.in_transaction = false;
+            self.broken = false;
+        }
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Answer, AdapterError> {
+        self.run(sql, Asked::default())
+    }
+
+    /// Rows as texts, with the positions of the columns asked for.
+    fn listed(&mut self, sql: &str, columns: &[&str]) -> Result<Vec<Vec<String>>, AdapterError> {
+        let answer = self.query(sql)?;
+        let positions: Vec<Option<usize>> = columns
+            .iter()
+            .map(|name| answer.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name)))
+            .collect();
+        Ok(answer
+            .rows
+            .iter()
+            .map(|row| {
+                positions
+                    .iter()
+                    .map(|at| at.and_then(|at| row.get(at).cloned().flatten()).unwrap_or_default())
+                    .collect()
+            })
+            .collect())
+    }
+}
+
+fn first_word(sql: &str) -> &str {
+    let start = sql.trim_start();
+    start.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
+}
+
+/// What Snowflake's drivers call the end of a statement: `SUCCESS 3` where rows changed or came.
+fn response(answer: &Answer, returned: usize) -> AdapterResponse {
+    let rows = answer.changed().unwrap_or_else(|| i64::try_from(returned).unwrap_or(i64::MAX));
+    let mut extra = Map::new();
+    if let Some(stats) = answer.stats.as_ref().and_then(Json::as_object) {
+        let names = [
+            ("numRowsInserted", "rows_inserted"),
+            ("numRowsUpdated", "rows_updated"),
+            ("numRowsDeleted", "rows_deleted"),
+            ("numDmlDuplicates", "rows_duplicates"),
+        ];
+        for (theirs, ours) in names {
+            if let Some(count) = stats.get(theirs).and_then(Json::as_i64) {
+                extra.insert(ours.into(), count.into());
+            }
+        }
+    }
+    if let Some(warehouse) = &answer.warehouse {
+        extra.insert("warehouse".into(), warehouse.clone().into());
+    }
+    AdapterResponse {
+        message: format!("SUCCESS {rows}"),
+        code: Some("SUCCESS".to_owned()),
+        rows_affected: Some(rows),
+        query_id: Some(answer.query_id.clone()).filter(|id| !id.is_empty()),
+        extra,
+    }
+}
+
+/// A name as a project writes it: quoted only where it must be, since quotes keep the database from upper-casing it.
+fn identifier(name: &str) -> String {
+    let mut characters = name.chars();
+    let plain = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A bound value with its wire type.
+fn binding(cell: &Cell) -> Json {
+    let (kind, value) = match cell {
+        Cell::Null => return json!({"type": "TEXT", "value": null}),
+        Cell::Bool(b) => ("BOOLEAN", b.to_string()),
+        Cell::Int(i) => ("FIXED", i.to_string()),
+        Cell::Float(f) => ("REAL", f.to_string()),
+        Cell::Decimal(d) => ("TEXT", d.to_string()),
+        other => ("TEXT", other.text()),
+    };
+    json!({"type": kind, "value": value})
+}
+
+impl Connection for SnowflakeConnection {
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        let mut last = Answer::default();
+        for statement in split(sql) {
+            last = self.query(statement)?;
+        }
+        let limit = match fetch {
+            Fetch::No => 0,
+            Fetch::All => usize::MAX,
+            Fetch::Limit(limit) => limit,
+        };
+        let response = response(&last, last.rows.len());
+        let table = match fetch {
+            Fetch::No => Table::default(),
+            _ => last.into_table(limit).map_err(|error| self.told(error))?,
+        };
+        Ok(QueryResult { response, table })
+    }
+
+    fn execute_with(&mut self, sql: &str, bindings: &[Cell]) -> Result<QueryResult, AdapterError> {
+        let bound: Map<String, Json> =
+            bindings.iter().enumerate().map(|(i, cell)| ((i + 1).to_string(), binding(cell))).collect();
+        let bindings = (!bound.is_empty()).then_some(Json::Object(bound));
+        let answer = self.run(sql, Asked { bindings, ..Asked::default() })?;
+        let response = response(&answer, answer.rows.len());
+        let table = answer.into_table(usize::MAX).map_err(|error| self.told(error))?;
+        Ok(QueryResult { response, table })
+    }
+
+    fn begin(&mut self) -> Result<(), AdapterError> {
+        if self.in_transaction {
+            return Ok(());
+        }
+        self.query("begin").map(drop)
+    }
+
+    fn commit(&mut self) -> Result<(), AdapterError> {
+        if !self.in_transaction {
+            return Ok(());
+        }
+        if self.broken {
+            return self.rolled_back();
+        }
+        self.query("commit").map(drop)
+    }
+
+    fn rollback(&mut self) -> Result<(), AdapterError> {
+        if !self.in_transaction && !self.broken {
+            return Ok(());
+        }
+        self.rolled_back()
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    fn list_relations(
+        &mut self,
+        database: Option<&str>,
+        schema: &str,
+    ) -> Result<Vec<Relation>, AdapterError> {
+        let place = match database {
+            Some(database) => format!("{}.{}", identifier(database), identifier(schema)),
+            None => identifier(schema),
+        };
+        let mut relations: Vec<Relation> = Vec::new();
+        let mut from = String::new();
+        loop {
+            let sql = format!("show objects in schema {place} limit {PAGE}{from}");
+            let rows = match self.listed(
+                &sql,
+                &["database_name", "schema_name", "name", "kind", "is_dynamic"],
+            ) {
+                Ok(rows) => rows,
+                // No such schema: there is nothing in it.
+                Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
+                    return Ok(Vec::new());
+                }
+                Err(error) => return Err(error),
+            };
+            let count = rows.len();
+            let mut last = String::new();
+            for row in rows {
+                let [database, schema, name, kind, dynamic] = row.try_into().unwrap_or_default();
+                let kind = match kind.to_ascii_uppercase().as_str() {
+                    "VIEW" => RelationType::View,
+                    "MATERIALIZED_VIEW" | "MATERIALIZED VIEW" => RelationType::MaterializedView,
+                    _ if dynamic.eq_ignore_ascii_case("y") => RelationType::DynamicTable,
+                    "DYNAMIC_TABLE" | "DYNAMIC TABLE" => RelationType::DynamicTable,
+                    "EXTERNAL_TABLE" | "EXTERNAL TABLE" => RelationType::External,
+                    _ => RelationType::Table,
+                };
+                last.clone_from(&name);
+                let mut relation = Relation::new(Some(database.into()), Some(schema.into()), Some(name.into())).with_kind(kind);
+                relation.quote = Policy::ALL;
+                relations.push(relation);
+            }
+            if count < PAGE || last.is_empty() {
+                return Ok(relations);
+            }
+            from = format!(" from {}", text(&last));
+        }
+    }
+
+    fn list_schemas(&mut self, database: Option<&str>) -> Result<Vec<String>, AdapterError> {
+        let place = database.map(|database| format!(" in database {}", identifier(database))).unwrap_or_default();
+        let rows = self.listed(&format!("show terse schemas{place} limit {PAGE}"), &["name"])?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next()).collect())
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
+        let rows = match self.listed(&format!("describe table {}", relation.render()), &["name", "type"]) {
+            Ok(rows) => rows,
+            Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                let [name, kind]: [String; 2] = row.try_into().ok()?;
+                Some(
+                    Column::from_description(name.as_str(), &kind)
+                        .unwrap_or_else(|_| Column::new(name.as_str(), kind.as_str())),
+                )
+            })
+            .collect())
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, AdapterError> {
+        let sql = sql.trim().trim_end_matches(';');
+        let answer = self.run(sql, Asked { describe_only: true, ..Asked::default() })?;
+        Ok(answer.described())
+    }
+
+    fn load_csv(
+        &mut self,
+        relation: &Relation,
+        path: &Path,
+        format: CsvFormat,
+        columns: &[SeedColumn],
+    ) -> Result<u64, AdapterError> {
+        let batches = Batches::of_csv(path, format, columns)?;
+        self.insert(relation, batches)
+    }
+
+    fn load_table(&mut self, relation: &Relation, table: &Table) -> Result<u64, AdapterError> {
+        self.insert(relation, Batches::of_table(table))
+    }
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel> {
+        Arc::new(Abort(self.exchange()))
+    }
+}
+
+impl SnowflakeConnection {
+    /// Inserts rows in batches, all in one transaction: a seed is there whole or not at all.
+    fn insert(&mut self, relation: &Relation, batches: Batches<'_>) -> Result<u64, AdapterError> {
+        let own = !self.in_transaction;
+        if own {
+            self.begin()?;
+        }
+        let mut inserted = 0;
+        let mut into = "insert overwrite into";
+        let result = (|| {
+            for batch in batches {
+                let (rows, values) = batch?;
+                self.query(&format!("{into} {} values\n{values}", relation.render()))?;
+                into = "insert into";
+                inserted += rows;
+            }
+            Ok(inserted)
+        })();
+        match (result, own) {
+            (Ok(rows), true) => self.commit().map(|()| rows),
+            (Ok(rows), false) => Ok(rows),
+            (Err(error), _) => {
+                // The first error is the one that counts.
+                drop(self.rollback());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whether an object that a statement names is not there (or not for this role).
+fn is_missing(error: &AdapterError) -> bool {
+    error.message.contains("002003")
+        || error.message.contains("002043")
+        || error.message.contains("does not exist")
+}

@@ -1,0 +1,19 @@
+//! The Snowflake target: sessions over HTTPS behind the `Adapter` trait.
+//!
+//! The client crate (`snowflake-api`) makes logins and statements; [`exchange`] sends them and mends what the crate
+//! lacks; [`connection`] is what the engine sees.
+
+mod adapter;
+mod answer;
+mod connection;
+mod error;
+mod exchange;
+mod key;
+mod login;
+mod seed;
+mod session;
+mod settings;
+mod statement;
+
+pub use adapter::SnowflakeAdapter;
+pub use settings::SnowflakeSettings;
