@@ -21,7 +21,8 @@ pub fn open(target: &TargetSettings) -> Result<Arc<dyn Adapter>, Diagnostic> {
     let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     match target.kind.as_str() {
         "duckdb" => {
-            let adapter = DuckDbAdapter::from_profile(&target.settings, base).map_err(|e| placed(&e, target))?;
+            let adapter =
+                DuckDbAdapter::from_profile(&target.settings, base).map_err(|e| placed(&e, target))?;
             Ok(Arc::new(adapter))
         }
         "snowflake" => {

@@ -66,7 +66,8 @@ impl Adapter for SnowflakeAdapter {
     }
 
     fn debug_fields(&self) -> Vec<(String, String)> {
-        let order = ["account", "user", "database", "warehouse", "role", "schema", "authenticator", "query_tag"];
+        let order =
+            ["account", "user", "database", "warehouse", "role", "schema", "authenticator", "query_tag"];
         let shown = &self.settings.shown;
         let rest = shown.keys().map(String::as_str).filter(|key| !order.contains(key) && *key != "type");
         order

@@ -82,8 +82,9 @@ impl Answer {
     /// # Errors
     /// A text that holds no rows.
     pub fn add_chunk(&mut self, text: &str) -> Result<(), ServiceError> {
-        let rows: Json = serde_json::from_str(&format!("[{text}]"))
-            .map_err(|error| ServiceError::Malformed(format!("a part of a result that is no JSON: {error}")))?;
+        let rows: Json = serde_json::from_str(&format!("[{text}]")).map_err(|error| {
+            ServiceError::Malformed(format!("a part of a result that is no JSON: {error}"))
+        })?;
         self.rows.extend(rows_of(&rows)?);
         Ok(())
     }
@@ -299,7 +300,10 @@ mod tests {
             cell("timestamp_tz", 9, "1735689600.000000000 1260").as_deref(),
             Some("2025-01-01 00:00:00+00:00")
         );
-        assert_eq!(cell("timestamp_ltz", 3, "1735689600.123").as_deref(), Some("2025-01-01 00:00:00.123000+00:00"));
+        assert_eq!(
+            cell("timestamp_ltz", 3, "1735689600.123").as_deref(),
+            Some("2025-01-01 00:00:00.123000+00:00")
+        );
         assert_eq!(cell("date", 0, "-719162").as_deref(), Some("0001-01-01"));
         assert_eq!(cell("time", 9, "86399.999999000").as_deref(), Some("23:59:59.999999"));
         assert_eq!(cell("time", 9, "86400.000000000"), None);
@@ -337,8 +341,7 @@ mod tests {
         .unwrap();
         answer.add_chunk("[\"2\"],\n[\"3\"]").unwrap();
         answer.add_chunk("[null]").unwrap();
-        let texts: Vec<String> =
-            answer.into_table(3).unwrap().rows.iter().map(|row| row[0].text()).collect();
+        let texts: Vec<String> = answer.into_table(3).unwrap().rows.iter().map(|row| row[0].text()).collect();
         assert_eq!(texts, ["1", "2", "3"]);
         assert!(Answer::default().add_chunk("[1, {}]").is_err());
     }

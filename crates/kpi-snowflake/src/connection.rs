@@ -7,8 +7,8 @@ use crate::seed::Batches;
 use crate::session::{Client, runtime};
 use crate::statement::split;
 use kpi_adapter::{
-    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch, Policy,
-    QueryResult, Relation, RelationType, SeedColumn, Table,
+    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
+    Policy, QueryResult, Relation, RelationType, SeedColumn, Table,
 };
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
@@ -239,17 +239,15 @@ impl Connection for SnowflakeConnection {
         let mut from = String::new();
         loop {
             let sql = format!("show objects in schema {place} limit {PAGE}{from}");
-            let rows = match self.listed(
-                &sql,
-                &["database_name", "schema_name", "name", "kind", "is_dynamic"],
-            ) {
-                Ok(rows) => rows,
-                // No such schema: there is nothing in it.
-                Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
-                    return Ok(Vec::new());
-                }
-                Err(error) => return Err(error),
-            };
+            let rows =
+                match self.listed(&sql, &["database_name", "schema_name", "name", "kind", "is_dynamic"]) {
+                    Ok(rows) => rows,
+                    // No such schema: there is nothing in it.
+                    Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
+                        return Ok(Vec::new());
+                    }
+                    Err(error) => return Err(error),
+                };
             let count = rows.len();
             let mut last = String::new();
             for row in rows {
@@ -263,7 +261,9 @@ impl Connection for SnowflakeConnection {
                     _ => RelationType::Table,
                 };
                 last.clone_from(&name);
-                let mut relation = Relation::new(Some(database.into()), Some(schema.into()), Some(name.into())).with_kind(kind);
+                let mut relation =
+                    Relation::new(Some(database.into()), Some(schema.into()), Some(name.into()))
+                        .with_kind(kind);
                 relation.quote = Policy::ALL;
                 relations.push(relation);
             }
@@ -275,7 +275,8 @@ impl Connection for SnowflakeConnection {
     }
 
     fn list_schemas(&mut self, database: Option<&str>) -> Result<Vec<String>, AdapterError> {
-        let place = database.map(|database| format!(" in database {}", identifier(database))).unwrap_or_default();
+        let place =
+            database.map(|database| format!(" in database {}", identifier(database))).unwrap_or_default();
         let rows = self.listed(&format!("show terse schemas{place} limit {PAGE}"), &["name"])?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next()).collect())
     }

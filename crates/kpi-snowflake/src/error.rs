@@ -7,7 +7,13 @@ use serde_json::Value as Json;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServiceError {
     /// A statement that the service refused or that failed there.
-    Statement { code: String, sql_state: String, message: String, query_id: String, place: Option<(u32, u32)> },
+    Statement {
+        code: String,
+        sql_state: String,
+        message: String,
+        query_id: String,
+        place: Option<(u32, u32)>,
+    },
     /// A login that was refused.
     Login { code: String, message: String },
     /// No answer: network, proxy, TLS, an HTTP error. `may_have_run`: a statement was sent, and its end is unknown.
@@ -30,7 +36,11 @@ impl ServiceError {
             code = text(answer, "/code");
         }
         let number = |pointer: &str| {
-            answer.pointer(pointer).and_then(Json::as_i64).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
+            answer
+                .pointer(pointer)
+                .and_then(Json::as_i64)
+                .and_then(|n| u32::try_from(n).ok())
+                .filter(|n| *n > 0)
         };
         Self::Statement {
             code: code.to_owned(),
@@ -131,7 +141,9 @@ fn without_row_values(message: &str) -> String {
 
 fn hint_of_login(code: &str) -> Option<&'static str> {
     Some(match code {
-        "390100" => "check 'user' and 'password' of the target, and the environment variable that it comes from",
+        "390100" => {
+            "check 'user' and 'password' of the target, and the environment variable that it comes from"
+        }
         "390102" | "390127" | "394507" | "394508" => {
             "the user needs a second factor: set 'passcode', or use a key pair or a programmatic access token"
         }
@@ -149,13 +161,17 @@ fn hint_of_login(code: &str) -> Option<&'static str> {
 
 fn hint_of_statement(code: &str, message: &str) -> Option<&'static str> {
     match code {
-        "000606" => Some("no warehouse is in use: set 'warehouse' of the target, or grant its use to the role"),
+        "000606" => {
+            Some("no warehouse is in use: set 'warehouse' of the target, or grant its use to the role")
+        }
         "002003" => Some("the object does not exist, or the target's role may not see it"),
         "003001" => Some("the target's role lacks the privilege"),
         "002043" if message.contains("does not exist") => {
             Some("check 'database', 'schema' and 'warehouse' of the target, and the role's grants")
         }
-        "090073" | "000605" => Some("the warehouse cannot be resumed: check its state and the role's OPERATE privilege"),
+        "090073" | "000605" => {
+            Some("the warehouse cannot be resumed: check its state and the role's OPERATE privilege")
+        }
         _ => None,
     }
 }

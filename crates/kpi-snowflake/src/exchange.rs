@@ -92,10 +92,9 @@ impl Exchange {
             })?;
             client = client.proxy(proxy);
         }
-        let client = client.build().map_err(|error| ServiceError::Unreachable {
-            message: chain(&error),
-            may_have_run: false,
-        })?;
+        let client = client
+            .build()
+            .map_err(|error| ServiceError::Unreachable { message: chain(&error), may_have_run: false })?;
         Ok(Arc::new(Self {
             login: Login::new(settings.clone()),
             settings,
@@ -157,12 +156,8 @@ impl Exchange {
     }
 
     async fn send(&self, url: &Url, body: &Json, token: Option<&str>, timeout: Duration) -> Sent {
-        let mut request = self
-            .client
-            .post(url.clone())
-            .timeout(timeout)
-            .header("accept", "application/json")
-            .json(body);
+        let mut request =
+            self.client.post(url.clone()).timeout(timeout).header("accept", "application/json").json(body);
         if let Some(token) = token {
             request = request.header("authorization", format!("Snowflake Token=\"{token}\""));
         }
@@ -244,9 +239,11 @@ impl Exchange {
             pause(attempt).await;
         };
         let token = |key: &str| {
-            answer.pointer(&format!("/data/{key}")).and_then(Json::as_str).map(str::to_owned).ok_or_else(|| {
-                ServiceError::Malformed(format!("a login without {key}"))
-            })
+            answer
+                .pointer(&format!("/data/{key}"))
+                .and_then(Json::as_str)
+                .map(str::to_owned)
+                .ok_or_else(|| ServiceError::Malformed(format!("a login without {key}")))
         };
         let (session_token, master_token) = (token("token")?, token("masterToken")?);
         let mut state = self.state.lock();
@@ -261,8 +258,7 @@ impl Exchange {
             let state = self.state.lock();
             (state.session_token.clone(), state.master_token.clone(), state.login.clone())
         };
-        let url =
-            self.url("/session/token-request", &[("requestId", &uuid::Uuid::new_v4().to_string())])?;
+        let url = self.url("/session/token-request", &[("requestId", &uuid::Uuid::new_v4().to_string())])?;
         let body = json!({"oldSessionToken": old, "requestType": "RENEW"});
         if let Sent::Answer(answer) = self.send(&url, &body, Some(&master), REQUEST_TIMEOUT).await
             && let (Some(session), Some(master)) = (
@@ -378,7 +374,9 @@ impl Exchange {
             "333333" | "333334" => {
                 let path = answer.pointer("/data/getResultUrl").and_then(Json::as_str).map(str::to_owned);
                 let Some(path) = path else {
-                    return Err(ServiceError::Malformed("a statement that goes on, without a place for its result".into()));
+                    return Err(ServiceError::Malformed(
+                        "a statement that goes on, without a place for its result".into(),
+                    ));
                 };
                 return self.result_of(&path).await;
             }

@@ -46,10 +46,7 @@ pub(crate) fn private_key(source: &KeySource, passphrase: Option<&str>) -> Resul
     };
     let info = PrivateKeyInfo::try_from(key.as_bytes()).map_err(|_| not_a_key(setting))?;
     let document = SecretDocument::try_from(&info).map_err(|_| not_a_key(setting))?;
-    document
-        .to_pem("PRIVATE KEY", LineEnding::LF)
-        .map(|pem| pem.to_string())
-        .map_err(|_| not_a_key(setting))
+    document.to_pem("PRIVATE KEY", LineEnding::LF).map(|pem| pem.to_string()).map_err(|_| not_a_key(setting))
 }
 
 fn not_a_key(setting: &str) -> ServiceError {
@@ -68,8 +65,7 @@ fn document(text: &str, setting: &str) -> Result<SecretDocument, ServiceError> {
         return SecretDocument::from_pem(&text).map(|(_, document)| document).map_err(|_| not_a_key(setting));
     }
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let der =
-        base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| not_a_key(setting))?;
+    let der = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| not_a_key(setting))?;
     Document::try_from(der).map(Document::into_secret).map_err(|_| not_a_key(setting))
 }
 

@@ -62,11 +62,7 @@ impl Login {
             }
             Authentication::ExternalBrowser => {
                 let (token, proof_key) = self.browser(client, account).await?;
-                prove(&[
-                    ("AUTHENTICATOR", "EXTERNALBROWSER"),
-                    ("TOKEN", &token),
-                    ("PROOF_KEY", &proof_key),
-                ]);
+                prove(&[("AUTHENTICATOR", "EXTERNALBROWSER"), ("TOKEN", &token), ("PROOF_KEY", &proof_key)]);
             }
         }
         Ok(body)
@@ -132,7 +128,8 @@ impl Login {
         let refused = |message: &str| ServiceError::Settings {
             message: message.to_owned(),
             hint: Some(
-                "for unattended runs use a key pair ('private_key_path') or a programmatic access token".to_owned(),
+                "for unattended runs use a key pair ('private_key_path') or a programmatic access token"
+                    .to_owned(),
             ),
         };
         if !std::io::stderr().is_terminal() {

@@ -33,7 +33,8 @@ impl<'a> Batches<'a> {
             .map_err(|error| wrong(format!("the seed {shown} cannot be read: {error}")))?;
         let width = columns.len();
         let rows = reader.into_records().map(move |record| {
-            let record = record.map_err(|error| wrong(format!("the seed {shown} cannot be read: {error}")))?;
+            let record =
+                record.map_err(|error| wrong(format!("the seed {shown} cannot be read: {error}")))?;
             Ok((0..width)
                 .map(|i| record.get(i).filter(|field| !field.is_empty()).map(str::to_owned))
                 .collect())
@@ -101,7 +102,11 @@ mod tests {
 
     fn table(rows: usize, text: &str) -> Table {
         let cells = vec![Cell::Int(1), Cell::Str(text.into()), Cell::Null];
-        Table { columns: vec!["a".into(), "b".into(), "c".into()], rows: vec![cells; rows], ..Table::default() }
+        Table {
+            columns: vec!["a".into(), "b".into(), "c".into()],
+            rows: vec![cells; rows],
+            ..Table::default()
+        }
     }
 
     #[test]

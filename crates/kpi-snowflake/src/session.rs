@@ -73,10 +73,9 @@ impl ApiSession {
             role: None,
             auth_type,
         };
-        let client = reqwest::Client::builder().build().map_err(|error| ServiceError::Unreachable {
-            message: error.to_string(),
-            may_have_run: false,
-        })?;
+        let client = reqwest::Client::builder()
+            .build()
+            .map_err(|error| ServiceError::Unreachable { message: error.to_string(), may_have_run: false })?;
         let client = reqwest_middleware::ClientBuilder::new(client).with(Through(exchange.clone())).build();
         let api = SnowflakeApiBuilder::new(arguments)
             .with_client(client)

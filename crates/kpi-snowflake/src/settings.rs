@@ -178,8 +178,10 @@ impl SnowflakeSettings {
         // An underscore is not allowed in the host that the account's name becomes part of.
         let account = required(output, "account", "acme-analytics")?.replace('_', "-");
         if account.contains("snowflakecomputing.com") || account.contains('/') {
-            return Err(wrong(format!("'account' of the target is an identifier, not an address: {account}"))
-                .with_hint("write the part in front of .snowflakecomputing.com"));
+            return Err(wrong(format!(
+                "'account' of the target is an identifier, not an address: {account}"
+            ))
+            .with_hint("write the part in front of .snowflakecomputing.com"));
         }
         let database = match text(output, "database")? {
             Some(database) => database,

@@ -35,8 +35,10 @@ pub(crate) fn split(sql: &str) -> Vec<&str> {
                 1
             }
             [c, ..] if c.is_ascii_alphanumeric() || *c == b'_' || *c >= 0x80 => {
-                let length =
-                    rest.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == b'_' || **c >= 0x80).count();
+                let length = rest
+                    .iter()
+                    .take_while(|c| c.is_ascii_alphanumeric() || **c == b'_' || **c >= 0x80)
+                    .count();
                 words.word(&rest[..length]);
                 length
             }
@@ -169,7 +171,9 @@ pub(crate) fn is_idempotent(sql: &str) -> bool {
         // A query with a CTE may end in an insert.
         "with" => !sql.to_ascii_lowercase().contains("insert"),
         "select" | "show" | "describe" | "desc" | "explain" | "use" | "list" | "ls" | "values" => true,
-        "create" => word(1) == "or" && word(2) == "replace" || sql.to_ascii_lowercase().contains("if not exists"),
+        "create" => {
+            word(1) == "or" && word(2) == "replace" || sql.to_ascii_lowercase().contains("if not exists")
+        }
         "drop" => sql.to_ascii_lowercase().contains("if exists"),
         "alter" => word(1) == "session",
         "comment" | "grant" | "revoke" | "rollback" => true,
