@@ -534,3 +534,52 @@ fn wrong_suites_are_refused_with_their_place() {
         insta::assert_snapshot!(texts.join("\n\n"));
     });
 }
+
+#[test]
+fn not_null_and_unique_with_other_arguments_are_dbts() {
+    let project = kpis(&[(
+        "models/schema.yml",
+        "models:
+  - name: kpis
+    columns:
+      - name: id
+        data_tests:
+          - unique: {custom: x}
+          - test_name: not_null
+            wide: true
+          - not_null: {arguments: {mostly: 0.5}, name: mostly_there}
+",
+    )]);
+    project.kpi(&["parse"]).expect(0);
+    // Its macro takes no such argument, which is found when the macro is called.
+    let call = project.kpi(&["build"]).expect(1);
+    assert!(call.text().contains("takes no keyword argument 'custom'"), "{}", call.text());
+    assert!(call.text().contains("takes no keyword argument 'wide'"), "{}", call.text());
+    assert!(test_results(&project).contains("mostly_there: pass"), "{}", test_results(&project));
+}
+
+#[test]
+fn arguments_of_an_expectation_may_stand_under_arguments_whatever_the_flag_says() {
+    for flag in ["true", "false"] {
+        let project = Project::dbt(&[
+            ("models/kpis.sql", "select 1 as id"),
+            (
+                "models/schema.yml",
+                "models:
+  - name: kpis
+    columns:
+      - name: id
+        data_tests:
+          - between: {arguments: {min_value: 1}}
+",
+            ),
+            (
+                "dbt_project.yml",
+                &format!(
+                    "name: shop\nversion: '1.0'\nprofile: shop\nflags:\n  require_generic_test_arguments_property: {flag}\n"
+                ),
+            ),
+        ]);
+        project.kpi(&["build"]).expect(0);
+    }
+}

@@ -15,6 +15,7 @@ mod docs;
 mod errors;
 mod events;
 mod expectations;
+mod quarantine;
 mod flags;
 mod freshness;
 mod history;

@@ -3,6 +3,7 @@
 use crate::compile::Compiled;
 use crate::engine::Engine;
 use crate::node_run::Outcome;
+use crate::quarantine::SetAside;
 use crate::scope::NodeScope;
 use kpi_artifacts::NodeStatus;
 use kpi_jinja::{Error, ErrorKind, Result};
@@ -24,6 +25,10 @@ pub(crate) struct Expectations {
     groups: Mutex<FxHashMap<Key, Arc<OnceLock<FxHashMap<NodeId, Verdict>>>>>,
     /// By suite, in the order in which they were judged.
     judged: Mutex<Vec<(NodeId, Verdict)>>,
+    /// By model: which expectations put rows of it into quarantine.
+    pub quarantining: OnceLock<FxHashMap<Arc<str>, Vec<NodeId>>>,
+    /// What became of those whose model was built in this run.
+    pub set_aside: Mutex<FxHashMap<NodeId, SetAside>>,
 }
 
 impl Engine {
@@ -50,6 +55,11 @@ impl Engine {
     ) -> Result<Outcome> {
         let batch = scope.compiled.lock().as_deref().unwrap_or_default().to_owned();
         let id = self.manifest.node_ids.get(&node.unique_id).copied();
+        let aside = id.and_then(|id| self.expectations.set_aside.lock().get(&id).cloned());
+        if let (Some(aside), Some(id)) = (aside, id) {
+            self.expectations.judged.lock().push((id, aside.verdict.clone()));
+            return self.set_aside_outcome(node, expectation, &aside);
+        }
         let verdict = match (Self::group_of(node), id) {
             (Some(key), Some(id)) => {
                 let cell = self.expectations.groups.lock().entry(key.clone()).or_default().clone();
@@ -87,6 +97,7 @@ impl Engine {
         for id in selected.iter().filter_map(|id| self.manifest.node_ids.get(id)) {
             let node = &self.manifest.nodes[id.0 as usize];
             if let Some(expectation) = &node.expectation
+                && !self.expectations.set_aside.lock().contains_key(id)
                 && Self::group_of(node).as_ref() == Some(key)
             {
                 ids.push(*id);
@@ -170,28 +181,120 @@ impl Engine {
             Ok(judged) => judged,
             Err(failure) => return Err(Error::new(ErrorKind::Database, failure.message)),
         };
+        let failures = self.count_failures(node, scope, &judged)?;
+        let verdict = self.threshold(node, scope, failures)?;
         let mut outcome = Outcome::of(NodeStatus::Pass);
-        outcome.failures = Some(0);
-        let reason = judged.reason.clone().unwrap_or_default();
-        let severity = node.config.severity();
+        outcome.failures = Some(failures);
         if !judged.success {
-            outcome.failures = Some(judged.failures().and_then(|n| i64::try_from(n).ok()).unwrap_or(1));
-            outcome.message = Some(reason);
+            outcome.message = judged.reason.clone();
             outcome.compiled = self.compiled_with(node, judged.rows.as_deref())?;
-            outcome.status = if expectation.severity == Severity::Info {
-                NodeStatus::Pass
-            } else if severity == "error" || (self.options.warning_is_error)("LogTestResult") {
-                NodeStatus::Fail
-            } else {
-                NodeStatus::Warn
-            };
         }
-        let stores = node.config.get("store_failures").is_some_and(|v| v == Json::Bool(true));
-        if stores && let Some(sql) = &judged.rows {
+        if let Some((status, condition)) = verdict {
+            outcome.status = if expectation.severity == Severity::Info { NodeStatus::Pass } else { status };
+            if let Some(condition) = condition {
+                let reason = outcome.message.take().map(|reason| format!("{reason}; ")).unwrap_or_default();
+                outcome.message = Some(format!("{reason}{condition}"));
+            }
+        } else {
+            outcome.failures = Some(0);
+        }
+        if node.config.store_failures()
+            && let Some(sql) = &judged.rows {
             // The materialization of tests stores what its SQL finds.
             *scope.compiled.lock() = Some(sql.as_str().into());
             self.materialize(node, scope)?;
         }
+        Ok(outcome)
+    }
+
+    /// How many failures an expectation has that is not met: rows, or one; as `fail_calc` and `limit` have it.
+    fn count_failures(
+        &self,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        judged: &kpi_quality::Outcome,
+    ) -> Result<i64> {
+        if judged.success {
+            return Ok(0);
+        }
+        let limit = node.config.get("limit").and_then(|limit| limit.as_i64());
+        let own = node.config.str("fail_calc").filter(|calc| *calc != "count(*)");
+        if let (Some(calc), Some(rows)) = (own, &judged.rows) {
+            let limit = limit.map(|n| format!(" limit {n}")).unwrap_or_default();
+            let sql = format!("select {calc} from (select * from ({rows}) as failing{limit}) as failing");
+            let table = scope.connection.execute(&sql, false, kpi_adapter::Fetch::All)?.table;
+            let cell = table.rows.first().and_then(|row| row.first()).cloned().unwrap_or(kpi_adapter::Cell::Null);
+            return crate::node_run::number(&cell).ok_or_else(|| {
+                let message = format!("fail_calc must give a whole number, and '{calc}' gives {}", cell.text());
+                Error::new(ErrorKind::Runtime, message)
+                    .with_hint("wrap it in coalesce(..., 0), or cast it to an integer")
+            });
+        }
+        let counted = judged.failures().and_then(|n| i64::try_from(n).ok()).unwrap_or(1).max(1);
+        Ok(limit.map_or(counted, |limit| counted.min(limit)))
+    }
+
+    /// The status of a test with so many failures; `None`: it passes. With the condition in words, where it has one of
+    /// its own.
+    fn threshold(
+        &self,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        failures: i64,
+    ) -> Result<Option<(NodeStatus, Option<String>)>> {
+        let condition = |key: &str| node.config.str(key).unwrap_or("!= 0").to_owned();
+        let (warn_if, error_if) = (condition("warn_if"), condition("error_if"));
+        let own = warn_if != "!= 0" || error_if != "!= 0";
+        let (warns, errs) = match own {
+            false => (failures != 0, failures != 0),
+            true => {
+                let sql = format!("select {failures} {warn_if}, {failures} {error_if}");
+                let table = scope.connection.execute(&sql, false, kpi_adapter::Fetch::All)?.table;
+                let row = table.rows.into_iter().next().unwrap_or_default();
+                let holds = |at: usize| row.get(at).is_some_and(|cell| cell.to_value().is_true());
+                (holds(0), holds(1))
+            }
+        };
+        let said = |verb: &str, condition: &str| own.then(|| format!("configured to {verb} if {condition}"));
+        if errs && node.config.severity() == "error" {
+            return Ok(Some((NodeStatus::Fail, said("fail", &error_if))));
+        }
+        if !warns {
+            return Ok(None);
+        }
+        if (self.options.warning_is_error)("LogTestResult") {
+            return Ok(Some((NodeStatus::Fail, said("fail", &warn_if))));
+        }
+        Ok(Some((NodeStatus::Warn, said("warn", &warn_if))))
+    }
+
+    /// What became of a test whose failing rows were put into quarantine while its model was built: a warning, or what
+    /// its severity says where more rows break it than `mostly` allows.
+    fn set_aside_outcome(&self, node: &Node, expectation: &Expectation, aside: &SetAside) -> Result<Outcome> {
+        let judged = match &aside.verdict {
+            Ok(judged) => judged,
+            Err(failure) => return Err(Error::new(ErrorKind::Database, failure.message.clone())),
+        };
+        let mut outcome = Outcome::of(NodeStatus::Pass);
+        let count = judged.unexpected.unwrap_or(0);
+        outcome.failures = Some(count);
+        if count == 0 {
+            return Ok(outcome);
+        }
+        let limited = expectation.kwargs.get("mostly").is_some() && !judged.success;
+        outcome.status = if expectation.severity == Severity::Info {
+            NodeStatus::Pass
+        } else if (limited && node.config.severity() == "error")
+            || (self.options.warning_is_error)("LogTestResult")
+        {
+            NodeStatus::Fail
+        } else {
+            NodeStatus::Warn
+        };
+        let rows = crate::report::pluralize(usize::try_from(count).unwrap_or(0), "row");
+        let reason = judged.reason.clone().unwrap_or_else(|| expectation.row_reason());
+        outcome.message = Some(format!("{reason}; {rows} put into {}", aside.relation));
+        outcome.compiled = self.compiled_with(node, Some(&aside.rows))?;
         Ok(outcome)
     }
 

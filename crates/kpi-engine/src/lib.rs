@@ -22,6 +22,7 @@ mod node_run;
 mod operation;
 mod plan;
 mod python;
+mod quarantine;
 mod record;
 mod report;
 mod result_value;

@@ -204,6 +204,7 @@ impl Engine {
             outcome.rows = response.rows_affected;
             outcome.response = response.to_json();
         }
+        self.after_quarantine(node, scope, &mut outcome)?;
         Ok(outcome)
     }
 
@@ -299,7 +300,7 @@ impl Engine {
     }
 }
 
-fn number(cell: &kpi_adapter::Cell) -> Option<i64> {
+pub(crate) fn number(cell: &kpi_adapter::Cell) -> Option<i64> {
     use kpi_adapter::Cell;
     match cell {
         Cell::Int(n) => i64::try_from(*n).ok(),

@@ -27,6 +27,8 @@ const NAMES: &[&str] = &[
     "defer_relation",
     "execute",
     "graph",
+    "kpi_quarantine_statements",
+    "kpi_set_aside",
     "load_agate_table",
     "load_result",
     "metric",
@@ -67,6 +69,8 @@ pub(crate) struct NodeScope {
     pub compiled: Mutex<Option<Arc<str>>>,
     /// Names that a caller adds (`results`, `schemas` of hooks).
     pub extra: Vec<(Arc<str>, Value)>,
+    /// The rows of a model whose expectations put some into quarantine, while it is built.
+    pub separated: Mutex<Option<crate::quarantine::Separated>>,
     /// Values made once.
     cached: Mutex<FxHashMap<&'static str, Value>>,
 }
@@ -91,6 +95,7 @@ impl NodeScope {
             ctes: Mutex::new(IndexSet::new()),
             compiled: Mutex::new(None),
             extra: Vec::new(),
+            separated: Mutex::new(None),
             cached: Mutex::new(FxHashMap::default()),
         }
     }
@@ -309,6 +314,22 @@ impl NodeScope {
             "load_result" => {
                 self.cached(name, || function("load_result", move |_, args| scope.results.load(args)))
             }
+            "kpi_set_aside" => self.cached(name, || {
+                function("kpi_set_aside", move |_, args| {
+                    let [code] = args.bind("kpi_set_aside", ["code"])?;
+                    let Some(code) = code else { return Ok(Value::None) };
+                    match code.as_str() {
+                        Some(text) => scope.set_aside(text),
+                        None => scope.set_aside(&code.to_string()),
+                    }
+                })
+            }),
+            "kpi_quarantine_statements" => self.cached(name, || {
+                function("kpi_quarantine_statements", move |_, args| {
+                    let [adds] = args.bind("kpi_quarantine_statements", ["adds"])?;
+                    scope.quarantine_statements(adds.is_some_and(|adds| adds.is_true()))
+                })
+            }),
             "write" => self.cached(name, || {
                 function("write", move |_, args| {
                     let [payload] = args.bind("write", ["payload"])?;

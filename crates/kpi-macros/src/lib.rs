@@ -40,6 +40,7 @@ const FILES: &[BuiltinFile] = builtin_files! {
         "materializations/configs.sql",
         "materializations/function.sql",
         "materializations/hooks.sql",
+        "materializations/quarantine.sql",
         "materializations/incremental.sql",
         "materializations/incremental_columns.sql",
         "materializations/incremental_strategies.sql",

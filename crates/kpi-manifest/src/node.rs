@@ -130,6 +130,9 @@ pub struct ColumnInfo {
     pub extra: Map<String, Json>,
 }
 
+/// What the table is called, behind the name of a model, that holds the rows that the model's expectations keep out.
+pub const QUARANTINE_SUFFIX: &str = "__quarantine";
+
 /// A node that can be compiled or run. Serializes to dbt's manifest v12 entry (see `kpi-artifacts`).
 #[derive(Debug, Clone)]
 pub struct Node {

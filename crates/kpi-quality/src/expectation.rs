@@ -56,6 +56,8 @@ pub struct Expectation {
     pub id: Option<String>,
     /// How much of the result is wanted, if the suite says so.
     pub result_format: Option<ResultFormat>,
+    /// Rows that break it leave the model's table for its quarantine, instead of failing the test.
+    pub quarantine: bool,
 }
 
 impl Expectation {
@@ -104,6 +106,28 @@ impl Expectation {
                 None
             }
         };
+        let quarantine = match beside.get("on_failure").filter(|v| !v.is_null()) {
+            None => false,
+            Some(value) => match value.as_str() {
+                Some("fail") => false,
+                Some("quarantine") if spec.is_map() => true,
+                Some("quarantine") => {
+                    let message = format!(
+                        "{} judges the data as a whole: there are no rows to put into quarantine",
+                        spec.short
+                    );
+                    let hint = "'on_failure: quarantine' is for expectations about rows, such as not_null or between";
+                    errors.push(ConfigError::of("on_failure", message).with_hint(hint));
+                    false
+                }
+                _ => {
+                    let shown = crate::text::shown(value);
+                    let message = format!("'on_failure' must be fail or quarantine, not {shown}");
+                    errors.push(ConfigError::of("on_failure", message));
+                    false
+                }
+            },
+        };
         let text = |name: &str| common(name).and_then(Json::as_str).map(str::to_owned);
         if !errors.is_empty() {
             return Err(errors);
@@ -118,6 +142,7 @@ impl Expectation {
             severity,
             id: text("id"),
             result_format,
+            quarantine,
         })
     }
 
@@ -128,6 +153,16 @@ impl Expectation {
             map.insert("row_condition".into(), condition.to_json());
         }
         map
+    }
+
+    /// Why a single row breaks it: `rate outside [0, 100]`.
+    pub fn row_reason(&self) -> String {
+        let columns = match (self.kwargs.text("column"), self.kwargs.text("column_A")) {
+            (Some(column), _) => column.to_owned(),
+            (None, Some(first)) => format!("{first}, {}", self.kwargs.text("column_B").unwrap_or_default()),
+            (None, None) => self.kwargs.texts("column_list").unwrap_or_default().join(", "),
+        };
+        format!("{columns} {}", crate::words::of_one(&crate::words::unexpected(self)))
     }
 
     /// Patterns that no database would take: found without asking one.

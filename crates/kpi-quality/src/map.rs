@@ -36,20 +36,26 @@ pub(crate) struct Rows {
     pub filtered: bool,
     /// The rows that break it; false, not null, for the others matters not.
     pub condition: String,
+    /// All rows that break it, where `condition` names but the first of very many values.
+    pub all: Option<String>,
 }
 
 impl Rows {
     /// Rows of the context's source that fulfil a condition.
     pub fn of(context: &Context, domain: Vec<String>, shape: Shape, condition: String) -> Self {
-        Self { domain, shape, from: context.source(), filtered: context.filter.is_some(), condition }
+        Self { domain, shape, from: context.source(), filtered: context.filter.is_some(), condition, all: None }
     }
 
     fn select(&self, context: &Context, list: &str) -> String {
+        self.select_where(context, list, &self.condition)
+    }
+
+    fn select_where(&self, context: &Context, list: &str, condition: &str) -> String {
         if self.filtered {
             // The filter stands alone in front: its own `or` must not take the condition in.
-            format!("select {list} from {}", context.source_where(Some(&self.condition)))
+            format!("select {list} from {}", context.source_where(Some(condition)))
         } else {
-            format!("select {list} from {} where {}", self.from, self.condition)
+            format!("select {list} from {} where {condition}", self.from)
         }
     }
 }
@@ -146,7 +152,8 @@ fn outcome(context: &Context, rows: &Rows, counts: Counts, table: &Table) -> Out
     let width = rows.domain.len();
     let values: Vec<&[Cell]> = table.rows.iter().map(|row| row.get(..width).unwrap_or_default()).collect();
     out = out.because(|| reason(context, rows, counts, &values));
-    out.rows = Some(rows.select(context, "*"));
+    out.rows = Some(rows.select_where(context, "*", rows.all.as_ref().unwrap_or(&rows.condition)));
+    out.unexpected = counts.unexpected;
     let query = || Json::from(index_query(context, rows));
     if format.level == Level::BooleanOnly {
         if format.index_query == Some(true) {

@@ -14,12 +14,14 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// A query that finds the rows that break the expectation, where rows do.
     pub rows: Option<String>,
+    /// How many rows those are, where it was counted.
+    pub unexpected: Option<i64>,
 }
 
 impl Outcome {
     /// A verdict without figures.
     pub fn of(success: bool) -> Self {
-        Self { success, result: Map::new(), reason: None, rows: None }
+        Self { success, result: Map::new(), reason: None, rows: None, unexpected: None }
     }
 
     /// Adds a figure.

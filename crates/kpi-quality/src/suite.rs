@@ -1,5 +1,6 @@
 //! Suites as files: the layouts of Great Expectations before and since 1.0, as JSON or YAML.
 
+use crate::catalog::{self, Spec};
 use crate::expectation::Expectation;
 use crate::kwargs::{ConfigError, RETIRED};
 use kpi_diagnostics::{Diagnostic, SourceFile, Span, nearest};
@@ -66,6 +67,7 @@ const KEYS: &[&str] = &[
     "snapshot",
     "source",
     "query",
+    "on_failure",
 ];
 
 /// Keys of one expectation.
@@ -83,6 +85,7 @@ const EXPECTATION_KEYS: &[&str] = &[
     "success_on_last_run",
     "windows",
     "expectation_context",
+    "on_failure",
 ];
 
 fn wrong(message: impl Into<String>, span: Span) -> Diagnostic {
@@ -131,11 +134,20 @@ impl Suite {
         };
         let mut legacy = root.get("expectation_suite_name").is_some();
         let mut expectations = Vec::new();
+        let on_failure = own_key(&root, "on_failure").map(yaml::Node::to_json);
+        if let Some(value) = &on_failure
+            && !matches!(value.as_str(), Some("fail" | "quarantine"))
+        {
+            let span = own_key(&root, "on_failure").map_or_else(|| start.clone(), |node| node.span(file));
+            let shown = crate::text::shown(value);
+            errors.push(wrong(format!("'on_failure' must be fail or quarantine, not {shown}"), span));
+        }
+        let quarantine = on_failure.is_some_and(|value| value == "quarantine");
         match root.get("expectations") {
             Some(list) if list.as_list().is_some() => {
                 for item in list.as_list().unwrap_or_default() {
                     legacy |= item.get("expectation_type").is_some();
-                    match expectation(file, item, legacy) {
+                    match expectation(file, item, legacy, quarantine) {
                         Ok(placed) => expectations.push(placed),
                         Err(new) => errors.extend(new),
                     }
@@ -181,7 +193,12 @@ pub fn expectation_json(expectation: &Expectation) -> Json {
     let mut map = Map::new();
     map.insert("type".into(), Json::from(expectation.spec.name));
     map.insert("kwargs".into(), Json::Object(expectation.kwargs_json()));
-    map.insert("meta".into(), expectation.meta.clone().unwrap_or_else(|| json!({})));
+    let mut meta = expectation.meta.clone().filter(Json::is_object).unwrap_or_else(|| json!({}));
+    if expectation.quarantine {
+        // Where other readers of the file do not mind it.
+        meta["kpi"]["on_failure"] = json!("quarantine");
+    }
+    map.insert("meta".into(), meta);
     map.insert("severity".into(), Json::from(expectation.severity.as_str()));
     if let Some(id) = &expectation.id {
         map.insert("id".into(), Json::from(id.as_str()));
@@ -193,6 +210,11 @@ pub fn expectation_json(expectation: &Expectation) -> Json {
         map.insert("description".into(), Json::from(description.as_str()));
     }
     Json::Object(map)
+}
+
+/// A key of kpi's: at the top, or under `meta: kpi:`, where other readers of the file do not mind it.
+fn own_key<'n>(node: &'n yaml::Node, key: &str) -> Option<&'n yaml::Node> {
+    node.find(["meta", "kpi", key]).or_else(|| node.get(key))
 }
 
 /// What the suite is about: `model: name` and the like, at the top or under `meta: kpi:`, where other readers of the
@@ -228,7 +250,13 @@ fn binding(file: &Arc<SourceFile>, root: &yaml::Node) -> Result<(Option<Binding>
     Ok((Some(binding), value.span(file)))
 }
 
-fn expectation(file: &Arc<SourceFile>, item: &yaml::Node, legacy: bool) -> Result<Placed, Vec<Diagnostic>> {
+/// `quarantine`: what the suite says of all its expectations about rows.
+fn expectation(
+    file: &Arc<SourceFile>,
+    item: &yaml::Node,
+    legacy: bool,
+    quarantine: bool,
+) -> Result<Placed, Vec<Diagnostic>> {
     let span = item.span(file);
     let Some(entries) = item.as_map() else {
         return Err(vec![wrong("an expectation must be a mapping with 'type' and 'kwargs'", span)]);
@@ -259,6 +287,12 @@ fn expectation(file: &Arc<SourceFile>, item: &yaml::Node, legacy: bool) -> Resul
     if legacy && let Some(id) = beside.shift_remove("ge_cloud_id").filter(|id| !id.is_null()) {
         beside.insert("id".into(), id);
     }
+    beside.shift_remove("on_failure");
+    if let Some(own) = own_key(item, "on_failure") {
+        beside.insert("on_failure".into(), own.to_json());
+    } else if quarantine && catalog::find(name).is_some_and(Spec::is_map) {
+        beside.insert("on_failure".into(), "quarantine".into());
+    }
     match Expectation::read(name, &kwargs, &beside) {
         Ok(expectation) => {
             let problems = expectation.pattern_problems();
@@ -283,6 +317,11 @@ fn place(file: &Arc<SourceFile>, item: &yaml::Node, keyword: Option<&str>) -> Sp
     let Some(keyword) = keyword else { return item.span(file) };
     if keyword == "type" {
         return item.get("type").or_else(|| item.get("expectation_type")).unwrap_or(item).span(file);
+    }
+    if keyword == "on_failure"
+        && let Some(own) = own_key(item, keyword)
+    {
+        return own.span(file);
     }
     let in_kwargs = item.get("kwargs").and_then(|kwargs| kwargs.entry(keyword));
     let entry = in_kwargs.or_else(|| item.entry(keyword)).map(|(key, _)| key);

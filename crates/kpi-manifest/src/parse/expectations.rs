@@ -14,11 +14,12 @@ use kpi_quality::{Binding, Expectation, Placed, Severity, Suite, config_diagnost
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
-/// Tests of dbt's own that are also short names: with keywords of the expectation they are that.
-const OWN: [&str; 2] = ["not_null", "unique"];
+/// Tests of dbt's own that are also short names of expectations.
+const OF_DBT: [&str; 2] = ["not_null", "unique"];
 
-/// Config with which a test counts failing rows in a way of its own.
-const COUNTING: [&str; 4] = ["fail_calc", "warn_if", "error_if", "limit"];
+/// Keywords that `not_null` and `unique` have only as expectations: with nothing but these they are that, and else dbt's.
+const OF_EXPECTATIONS: [&str; 5] =
+    ["mostly", "row_condition", "condition_parser", "result_format", "on_failure"];
 
 /// The severity of a test by that of an expectation.
 fn test_severity(severity: Severity) -> &'static str {
@@ -44,20 +45,29 @@ impl Parser {
         let Some(spec) = catalog::find_short(&built.name).or_else(|| catalog::find(&built.name)) else {
             return Ok(None);
         };
-        let named = |key: &String| !matches!(key.as_str(), "model" | "column_name");
-        if OWN.contains(&&*built.name) && !built.kwargs.keys().any(named) {
-            return Ok(None);
-        }
         if let Some(found) = macros::find(&self.strict.macros, package, &format!("test_{}", built.name)) {
-            if !self.strict.macros.internal_packages.contains(&found.package) {
-                self.warn_of_clash(&built.name, &found.package, spec, span);
+            let library = self.strict.macros.internal_packages.contains(&found.package);
+            let own = |key: &str| matches!(key, "model" | "column_name");
+            let mut given = built.kwargs.keys().map(String::as_str).filter(|key| !own(key)).peekable();
+            let quarantine = built.config.get("on_failure").is_some_and(|value| value == "quarantine");
+            let meant = (given.peek().is_some() || quarantine)
+                && given.all(|key| OF_EXPECTATIONS.contains(&key));
+            let of_dbt = OF_DBT.contains(&&*built.name);
+            if library && of_dbt && !meant {
                 return Ok(None);
             }
-            // What counts failing rows in a way of its own is the library's test of that name.
-            if COUNTING.iter().any(|key| built.config.contains_key(*key)) {
+            if !library {
+                if !of_dbt {
+                    self.warn_of_clash(&built.name, &found.package, spec, span);
+                }
                 return Ok(None);
             }
         }
+        // Whatever the flag about `arguments` says: no expectation has a keyword of that name.
+        if let Some(Json::Object(given)) = built.kwargs.shift_remove("arguments") {
+            built.kwargs.extend(given);
+        }
+        let named = |key: &String| !matches!(key.as_str(), "model" | "column_name");
         let mut kwargs = Map::new();
         for (key, value) in built.kwargs.iter().filter(|(key, _)| named(key)) {
             kwargs.insert(key.clone(), self.rendered_argument(package, value, span)?);
@@ -77,6 +87,10 @@ impl Parser {
             }
         }
         let mut beside = Map::new();
+        let on_failure = kwargs.shift_remove("on_failure").or_else(|| built.config.get("on_failure").cloned());
+        if let Some(on_failure) = on_failure {
+            beside.insert("on_failure".into(), on_failure);
+        }
         if let Some(severity) = built.config.get("severity").and_then(Json::as_str).and_then(Severity::parse)
         {
             beside.insert("severity".into(), severity.as_str().into());
@@ -250,7 +264,7 @@ impl Parser {
                         Binding::Node(name) => Some((name.as_str().into(), package.name.clone(), None)),
                         _ => None,
                     };
-                    tests.push(TestNode { node, attached });
+                    tests.push(TestNode { node, attached, span: placed.span.clone() });
                 }
                 Err(error) => errors.push(error),
             }
@@ -288,6 +302,63 @@ impl Parser {
         }
         arguments.insert("config".into(), config.into());
         TestEntry { definition: json!({ expectation.spec.name: arguments }), span: placed.span.clone() }
+    }
+}
+
+/// What keeps a test from putting rows of its node into quarantine.
+fn quarantine_problem(test: &Node, subject: Option<&Node>) -> Option<String> {
+    let Some(node) = subject else {
+        return Some("a source is not built here: 'on_failure: quarantine' is for models".to_owned());
+    };
+    if node.resource_type != ResourceType::Model {
+        let kind = node.resource_type.as_str();
+        return Some(format!("{} is a {kind}: 'on_failure: quarantine' is for models", node.name));
+    }
+    if node.language != "sql" {
+        return Some(format!("{} is a {} model: its rows cannot go into quarantine", node.name, node.language));
+    }
+    if !matches!(node.config.materialized(), "table" | "incremental") {
+        return Some(format!(
+            "{} is materialized as {}: rows can leave a table or an incremental model",
+            node.name,
+            node.config.materialized()
+        ));
+    }
+    if node.config.str("incremental_strategy") == Some("microbatch") {
+        return Some(format!("{} is built in batches: its rows cannot go into quarantine", node.name));
+    }
+    if test.refs.len() + test.sources.len() != 1 {
+        return Some("an expectation that needs a further relation is judged when all are built".to_owned());
+    }
+    None
+}
+
+/// Refuses a quarantine that cannot be: of anything but a model that is a table of its own, whose quarantine has a
+/// name to itself.
+pub(super) fn check_quarantine(
+    test: &Node,
+    subject: Option<&Node>,
+    nodes: &[Node],
+    span: &Span,
+) -> Result<(), Diagnostic> {
+    let Some(expectation) = test.expectation.as_ref().filter(|e| e.quarantine) else { return Ok(()) };
+    let problem = quarantine_problem(test, subject).or_else(|| {
+        let subject = subject?;
+        let name = format!("{}{}", subject.alias, crate::QUARANTINE_SUFFIX);
+        let same = |node: &&Node| {
+            *node.alias == *name && node.schema == subject.schema && node.database == subject.database
+        };
+        let other = nodes.iter().filter(|node| is_subject(node)).find(same)?;
+        Some(format!("the quarantine of {} would take the place of {}", subject.name, other.unique_id))
+    });
+    match problem {
+        None => Ok(()),
+        Some(problem) => {
+            let message = format!("{}: {problem}", expectation.spec.short);
+            Err(Diagnostic::error("K0565", "Parsing Error", message)
+                .with_span(span.clone())
+                .with_hint("without 'on_failure' the expectation is a test that fails"))
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Place<'p> {
 pub(super) struct TestNode {
     pub node: Node,
     pub attached: Option<(Arc<str>, Arc<str>, Option<Arc<str>>)>,
+    pub span: Span,
 }
 
 impl Parser {
@@ -119,7 +120,8 @@ impl Parser {
                                     package.name.clone(),
                                     text.as_deref().map(Arc::from),
                                 );
-                                tests.push(TestNode { node, attached: Some(attached) });
+                                let span = entry.span.clone();
+                                tests.push(TestNode { node, attached: Some(attached), span });
                             }
                             Err(error) => errors.push(error),
                         }
@@ -427,7 +429,8 @@ fn test_config(own: &Map<String, Json>, of_macro: &Map<String, Json>) -> Result<
 
 /// Attaches a test to its node and adds it.
 fn register(registry: &mut Registry, test: TestNode, errors: &mut Vec<Diagnostic>) {
-    let TestNode { mut node, attached } = test;
+    let TestNode { mut node, attached, span } = test;
+    let mut subject = None;
     if let Some((name, package, version)) = attached {
         let key = version.map_or_else(|| name.to_string(), |version| format!("{name}.v{version}"));
         if let Some(target) =
@@ -435,9 +438,16 @@ fn register(registry: &mut Registry, test: TestNode, errors: &mut Vec<Diagnostic
         {
             node.attached_node = Some(target.unique_id.clone());
             node.group = target.group.clone();
+            subject = Some(target);
         } else if let Some(entry) = registry.lookup.disabled(&key, None).first() {
             node.attached_node = Some(entry.unique_id.clone());
         }
+    }
+    let switched_off = node.attached_node.is_some() && subject.is_none();
+    if !switched_off
+        && let Err(error) = super::expectations::check_quarantine(&node, subject, &registry.nodes, &span)
+    {
+        errors.push(error);
     }
     if let Err(error) = registry.add(node, None) {
         errors.push(error);

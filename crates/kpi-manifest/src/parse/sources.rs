@@ -262,7 +262,7 @@ impl Parser {
             .map(|(column, entry)| {
                 let node =
                     self.generic_test(trees, &place, &target, column, quote_columns, entry, tags.clone())?;
-                Ok(TestNode { node, attached: None })
+                Ok(TestNode { node, attached: None, span: entry.span.clone() })
             })
             .collect()
     }

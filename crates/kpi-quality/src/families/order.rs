@@ -47,7 +47,7 @@ pub(super) fn start(context: Context) -> Result<Step, Failure> {
         format!("{column} {word} kpi_previous")
     };
     let sql = format!("select {} as n from {from}", counted(&condition));
-    let rows = Rows { domain: vec![name], shape: Shape::Value, from, filtered: false, condition };
+    let rows = Rows { domain: vec![name], shape: Shape::Value, from, filtered: false, condition, all: None };
     let aggregates = vec!["count(*)".to_owned(), counted(&has_place)];
     Ok(Step::measure(context.source(), aggregates, move |cells| {
         let (element, kept) = (count(cells.first()).unwrap_or(0), count(cells.get(1)));

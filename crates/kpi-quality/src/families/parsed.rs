@@ -25,10 +25,14 @@ pub(super) fn start(context: Context) -> Result<Step, Failure> {
         let (element, kept) = (count(cells.first()).unwrap_or(0), count(cells.get(1)));
         Ok(Step::query(sql, move |table| {
             let (values, unexpected) = failing(&table, &test)?;
-            let shown = values.iter().take(MOST_VALUES);
-            let list: Vec<String> = shown.map(|value| context.dialect.text(value)).collect();
-            let condition = format!("{column} in ({})", list.join(", "));
-            let rows = Rows::of(&context, vec![name], Shape::Value, condition);
+            let list: Vec<String> = values.iter().map(|value| context.dialect.text(value)).collect();
+            let one_of = |list: &[String]| match list {
+                [] => "1 = 0".to_owned(),
+                list => format!("{column} in ({})", list.join(", ")),
+            };
+            let some = list.get(..MOST_VALUES);
+            let mut rows = Rows::of(&context, vec![name], Shape::Value, one_of(some.unwrap_or(&list)));
+            rows.all = some.map(|_| one_of(&list));
             finish(context, rows, Counts { element, kept, unexpected: Some(unexpected) })
         }))
     }))

@@ -16,13 +16,14 @@
 
   {#- Looked up even when it is not needed this time, so that a misspelt strategy fails on the first run. -#}
   {%- set strategy_sql = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
+  {%- set kept_code = kpi_separate(sql) -%}
   {%- set swap = old is not none and rebuild -%}
   {%- if old is none or rebuild -%}
     {%- set indexed = staged if swap else new -%}
-    {%- set build_sql = get_create_table_as_sql(False, indexed, sql) -%}
+    {%- set build_sql = get_create_table_as_sql(False, indexed, kept_code) -%}
   {%- else -%}
     {%- set indexed = increment -%}
-    {%- do run_query(get_create_table_as_sql(True, increment, sql)) -%}
+    {%- do run_query(get_create_table_as_sql(True, increment, kept_code)) -%}
     {%- set contract = config.get('contract') -%}
     {%- if not (contract and contract.enforced) -%}
       {%- do adapter.expand_target_column_types(from_relation=increment, to_relation=new) -%}
@@ -38,6 +39,7 @@
     }) -%}
   {%- endif -%}
 
+  {%- do kpi_fill_quarantine(adds=old is not none and not rebuild) -%}
   {%- call statement('main') -%} {{ build_sql }} {%- endcall -%}
 
   {%- if old is none or rebuild -%}

@@ -9,8 +9,10 @@
   {#- The first statement with auto_begin opens the transaction. -#}
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
 
+  {%- set kept_code = kpi_separate(sql) -%}
+  {%- do kpi_fill_quarantine() -%}
   {%- call statement('main') -%}
-    {{ get_create_table_as_sql(False, staged, sql) }}
+    {{ get_create_table_as_sql(False, staged, kept_code) }}
   {%- endcall -%}
   {%- do create_indexes(staged) -%}
   {%- do kpi_swap_in(old, staged, new, backup) -%}

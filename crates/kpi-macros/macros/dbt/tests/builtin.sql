@@ -66,29 +66,3 @@ from child
 left join parent on child.from_field = parent.to_field
 where parent.to_field is null
 {% endmacro -%}
-
-{#- kpi's own: a value lies between two bounds, the bounds included unless they are strict. One bound is
-    enough, and a null breaks nothing: that it must not be null is for not_null to say. -#}
-{% test between(model, column_name, min_value=none, max_value=none, strict_min=false, strict_max=false) %}
-  {%- set build = adapter.dispatch('test_between', 'dbt') -%}
-  {{ build(model, column_name, min_value, max_value, strict_min, strict_max) }}
-{% endtest %}
-
-{%- macro default__test_between(model, column_name, min_value=none, max_value=none, strict_min=false, strict_max=false) -%}
-{%- if min_value is none and max_value is none -%}
-  {%- do exceptions.raise_compiler_error("the test `between` on column " ~ column_name ~ " needs a min_value, a max_value or both") -%}
-{%- endif -%}
-{%- set bounds = [
-    (min_value, ' <= ' if strict_min else ' < '),
-    (max_value, ' >= ' if strict_max else ' > '),
-] -%}
-{%- set broken = [] -%}
-{%- for bound, sign in bounds if bound is not none -%}
-  {#- A text is SQL, as everywhere in tests; but a date that YAML has read would be 2024 - 1 - 31 to the database. -#}
-  {%- set limit = bound if bound is string or bound is number else "'" ~ bound ~ "'" -%}
-  {%- do broken.append(column_name ~ sign ~ limit) -%}
-{%- endfor %}
-select {{ '*' if should_store_failures() else column_name }}
-from {{ model }}
-where {{ broken | join(' or ') }}
-{% endmacro -%}

@@ -21,6 +21,7 @@
   {%- do run_hooks(pre_hooks, inside_transaction=False) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
 
+  {%- set kept_code = kpi_separate(compiled_code) -%}
   {%- set dependents = [] -%}
   {%- set swap = false -%}
   {%- if fresh -%}
@@ -34,11 +35,11 @@
       {%- set swap = true -%}
     {%- endif -%}
     {%- set main_language = language -%}
-    {%- set build_sql = create_table_as(False, built, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by) -%}
+    {%- set build_sql = create_table_as(False, built, kept_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by) -%}
   {%- else -%}
     {%- set main_language = 'sql' -%}
     {%- set increment = scratch.relation -%}
-    {%- set increment_code = create_table_as(scratch.temporary, increment, compiled_code, language, partitioned_by=none, sorted_by=none) -%}
+    {%- set increment_code = create_table_as(scratch.temporary, increment, kept_code, language, partitioned_by=none, sorted_by=none) -%}
     {%- if language == 'sql' -%}
       {%- do run_query(increment_code) -%}
     {%- else -%}
@@ -59,6 +60,7 @@
     }) -%}
   {%- endif -%}
 
+  {%- do kpi_fill_quarantine(adds=not fresh) -%}
   {%- call statement('main', language=main_language, auto_begin=begin) -%} {{- build_sql -}} {%- endcall -%}
 
   {%- if swap -%}

@@ -16,12 +16,15 @@
   {%- set partitioned_by = duckdb__get_partitioned_by(new, false) -%}
   {%- set sorted_by = duckdb__get_sorted_by(new, false) -%}
 
+  {%- set kept_code = kpi_separate(compiled_code) -%}
+  {%- do kpi_fill_quarantine() -%}
+
   {%- set dependents = [] -%}
   {%- if in_place and old is not none -%}
     {%- set dependents = drop_relation_for_rebuild(old) -%}
   {%- endif -%}
   {%- call statement('main', language=language) -%}
-    {{- create_table_as(False, new if in_place else staged, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by) -}}
+    {{- create_table_as(False, new if in_place else staged, kept_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by) -}}
   {%- endcall -%}
   {%- if not in_place -%}
     {%- if old is not none -%}

@@ -18,19 +18,21 @@
 
   {%- do run_hooks(pre_hooks) -%}
 
+  {%- set kept_code = kpi_separate(compiled_code) -%}
+  {%- do kpi_fill_quarantine(adds=not (old is none or rebuild or old.is_view)) -%}
   {%- if old is none or rebuild or old.is_view -%}
     {%- do kpi_snowflake_of_another_type(old, ['table']) -%}
     {%- call statement('main', language=language) -%}
-      {{ create_table_as(False, new, compiled_code, language) }}
+      {{ create_table_as(False, new, kept_code, language) }}
     {%- endcall -%}
   {%- else -%}
     {%- call statement('create_tmp_relation', language=language) -%}
       {%- if kind == 'view' -%}
-        {{ snowflake__create_view_as_with_temp_flag(increment, compiled_code, True) }}
+        {{ snowflake__create_view_as_with_temp_flag(increment, kept_code, True) }}
       {%- elif kind == 'transient' -%}
-        create or replace transient table {{ increment }} as ({{ compiled_code }})
+        create or replace transient table {{ increment }} as ({{ kept_code }})
       {%- else -%}
-        {{ create_table_as(True, increment, compiled_code, language) }}
+        {{ create_table_as(True, increment, kept_code, language) }}
       {%- endif -%}
     {%- endcall -%}
     {%- do adapter.expand_target_column_types(from_relation=increment, to_relation=new) -%}

@@ -7,8 +7,10 @@
 
   {%- do run_hooks(pre_hooks) -%}
   {%- set stale = kpi_snowflake_of_another_type(old, ['table']) -%}
+  {%- set kept_code = kpi_separate(compiled_code) -%}
+  {%- do kpi_fill_quarantine() -%}
   {%- call statement('main', language=model['language']) -%}
-    {{ create_table_as(False, new, compiled_code, model['language']) }}
+    {{ create_table_as(False, new, kept_code, model['language']) }}
   {%- endcall -%}
 
   {%- do run_hooks(post_hooks) -%}
