@@ -42,7 +42,8 @@ fn rows(project: &Project, sql: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-const QUARANTINE: &str = "select id, value, quarantine_reasons from main.leads__quarantine order by id, value";
+const QUARANTINE: &str =
+    "select id, value, quarantine_reasons from main.leads__quarantine order by id, value";
 
 #[test]
 fn rows_that_break_an_expectation_go_into_quarantine_with_their_reasons() {
@@ -54,7 +55,9 @@ fn rows_that_break_an_expectation_go_into_quarantine_with_their_reasons() {
     let call = project.kpi(&["build"]).expect(0);
     assert!(call.text().contains("leads: 5 rows put into main.leads__quarantine"), "{}", call.text());
     assert!(
-        call.text().contains("3 of 5 values of value outside [0, 1000]: -5, 5000, -1; 3 rows put into main.leads__quarantine"),
+        call.text().contains(
+            "3 of 5 values of value outside [0, 1000]: -5, 5000, -1; 3 rows put into main.leads__quarantine"
+        ),
         "{}",
         call.text()
     );
@@ -84,8 +87,7 @@ fn rows_that_break_an_expectation_go_into_quarantine_with_their_reasons() {
 
 #[test]
 fn the_quarantine_is_as_new_as_its_table() {
-    let project =
-        leads("materialized='table'", "1,10\n2,-5\n", &[("models/schema.yml", PROPERTIES)]);
+    let project = leads("materialized='table'", "1,10\n2,-5\n", &[("models/schema.yml", PROPERTIES)]);
     // Whether tests are asked for or not: what is in a table does not hang on that.
     project.kpi(&["seed"]).expect(0);
     project.kpi(&["run"]).expect(0);
@@ -170,7 +172,11 @@ fn a_suite_puts_rows_into_quarantine_and_fails_for_the_rest() {
 
 #[test]
 fn what_cannot_be_put_into_quarantine_is_refused_with_its_place() {
-    let properties = |test: &str| format!("models:\n  - name: leads\n    columns:\n      - name: value\n        data_tests:\n          - {test}\n");
+    let properties = |test: &str| {
+        format!(
+            "models:\n  - name: leads\n    columns:\n      - name: value\n        data_tests:\n          - {test}\n"
+        )
+    };
     let table = "materialized='table'";
     let cases = [
         (table, properties("mean_between: {max_value: 1, on_failure: quarantine}")),
@@ -204,5 +210,9 @@ fn a_materialization_of_the_project_says_that_it_has_no_quarantine() {
         ],
     );
     let call = project.kpi(&["build"]).expect(1);
-    assert!(call.text().contains("the materialization 'table' of this project puts no rows into quarantine"), "{}", call.text());
+    assert!(
+        call.text().contains("the materialization 'table' of this project puts no rows into quarantine"),
+        "{}",
+        call.text()
+    );
 }

@@ -199,7 +199,8 @@ impl Engine {
             outcome.failures = Some(0);
         }
         if node.config.store_failures()
-            && let Some(sql) = &judged.rows {
+            && let Some(sql) = &judged.rows
+        {
             // The materialization of tests stores what its SQL finds.
             *scope.compiled.lock() = Some(sql.as_str().into());
             self.materialize(node, scope)?;
@@ -223,9 +224,11 @@ impl Engine {
             let limit = limit.map(|n| format!(" limit {n}")).unwrap_or_default();
             let sql = format!("select {calc} from (select * from ({rows}) as failing{limit}) as failing");
             let table = scope.connection.execute(&sql, false, kpi_adapter::Fetch::All)?.table;
-            let cell = table.rows.first().and_then(|row| row.first()).cloned().unwrap_or(kpi_adapter::Cell::Null);
+            let cell =
+                table.rows.first().and_then(|row| row.first()).cloned().unwrap_or(kpi_adapter::Cell::Null);
             return crate::node_run::number(&cell).ok_or_else(|| {
-                let message = format!("fail_calc must give a whole number, and '{calc}' gives {}", cell.text());
+                let message =
+                    format!("fail_calc must give a whole number, and '{calc}' gives {}", cell.text());
                 Error::new(ErrorKind::Runtime, message)
                     .with_hint("wrap it in coalesce(..., 0), or cast it to an integer")
             });

@@ -75,7 +75,12 @@ impl Engine {
     }
 
     /// After a model was built: tells what went into quarantine.
-    pub(crate) fn after_quarantine(&self, node: &Node, scope: &NodeScope, outcome: &mut Outcome) -> Result<()> {
+    pub(crate) fn after_quarantine(
+        &self,
+        node: &Node,
+        scope: &NodeScope,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
         let Some(separated) = scope.separated.lock().take() else {
             if self.quarantining(node).is_empty() {
                 return Ok(());
@@ -135,7 +140,9 @@ impl NodeScope {
         );
         self.connection.execute(&sql, false, Fetch::No)?;
         let columns = self.columns_of(&rows, &[ROW])?;
-        if let Some((name, _)) = columns.iter().find(|(name, _)| [REASONS, AT].contains(&&*name.to_lowercase())) {
+        if let Some((name, _)) =
+            columns.iter().find(|(name, _)| [REASONS, AT].contains(&&*name.to_lowercase()))
+        {
             return Err(Error::new(
                 ErrorKind::Runtime,
                 format!("the quarantine has a column '{name}' of its own: rename that of the model"),
@@ -271,13 +278,16 @@ impl NodeScope {
             let known = self.columns_of(&quarantine, &[])?;
             for (name, kind) in &separated.columns {
                 if !known.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-                    statements.push(format!("alter table {quarantine} add column {} {kind}", dialect.name(name)));
+                    statements
+                        .push(format!("alter table {quarantine} add column {} {kind}", dialect.name(name)));
                 }
             }
             // A row that comes again takes the place of what is kept of it.
             let keys = match node.config.get("unique_key") {
                 Some(Json::String(key)) => vec![key],
-                Some(Json::Array(keys)) => keys.iter().filter_map(|k| k.as_str().map(str::to_owned)).collect(),
+                Some(Json::Array(keys)) => {
+                    keys.iter().filter_map(|k| k.as_str().map(str::to_owned)).collect()
+                }
                 _ => Vec::new(),
             };
             if !keys.is_empty() {

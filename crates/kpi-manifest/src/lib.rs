@@ -24,7 +24,7 @@ pub use graph::{Graph, Vertex, VertexSet};
 pub use lookup::{DisabledEntry, Lookup, not_found};
 pub use manifest::{Manifest, ManifestMacro};
 pub use node::{
-    Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, QUARANTINE_SUFFIX, RefCall, ResourceType, SourceTable,
-    TestMetadata, version_text,
+    Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, QUARANTINE_SUFFIX, RefCall, ResourceType,
+    SourceTable, TestMetadata, version_text,
 };
 pub use parse::UnitTestInput;

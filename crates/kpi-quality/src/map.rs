@@ -43,7 +43,14 @@ pub(crate) struct Rows {
 impl Rows {
     /// Rows of the context's source that fulfil a condition.
     pub fn of(context: &Context, domain: Vec<String>, shape: Shape, condition: String) -> Self {
-        Self { domain, shape, from: context.source(), filtered: context.filter.is_some(), condition, all: None }
+        Self {
+            domain,
+            shape,
+            from: context.source(),
+            filtered: context.filter.is_some(),
+            condition,
+            all: None,
+        }
     }
 
     fn select(&self, context: &Context, list: &str) -> String {

@@ -85,12 +85,18 @@ pub(crate) fn unexpected(expectation: &Expectation) -> String {
 
 /// The words about rows as words about one: `are null`, `is null`.
 pub(crate) fn of_one(words: &str) -> String {
-    const FORMS: [(&str, &str); 5] =
-        [("are ", "is "), ("do not ", "does not "), ("do ", "does "), ("occur ", "occurs "), ("hold ", "holds ")];
+    const FORMS: [(&str, &str); 5] = [
+        ("are ", "is "),
+        ("do not ", "does not "),
+        ("do ", "does "),
+        ("occur ", "occurs "),
+        ("hold ", "holds "),
+    ];
     if let Some(rest) = words.strip_prefix("match ") {
         return format!("matches {rest}");
     }
-    let form = FORMS.iter().find_map(|(many, one)| words.strip_prefix(many).map(|rest| format!("{one}{rest}")));
+    let form =
+        FORMS.iter().find_map(|(many, one)| words.strip_prefix(many).map(|rest| format!("{one}{rest}")));
     form.unwrap_or_else(|| words.to_owned())
 }
 

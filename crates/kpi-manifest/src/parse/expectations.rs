@@ -50,8 +50,8 @@ impl Parser {
             let own = |key: &str| matches!(key, "model" | "column_name");
             let mut given = built.kwargs.keys().map(String::as_str).filter(|key| !own(key)).peekable();
             let quarantine = built.config.get("on_failure").is_some_and(|value| value == "quarantine");
-            let meant = (given.peek().is_some() || quarantine)
-                && given.all(|key| OF_EXPECTATIONS.contains(&key));
+            let meant =
+                (given.peek().is_some() || quarantine) && given.all(|key| OF_EXPECTATIONS.contains(&key));
             let of_dbt = OF_DBT.contains(&&*built.name);
             if library && of_dbt && !meant {
                 return Ok(None);
@@ -87,7 +87,8 @@ impl Parser {
             }
         }
         let mut beside = Map::new();
-        let on_failure = kwargs.shift_remove("on_failure").or_else(|| built.config.get("on_failure").cloned());
+        let on_failure =
+            kwargs.shift_remove("on_failure").or_else(|| built.config.get("on_failure").cloned());
         if let Some(on_failure) = on_failure {
             beside.insert("on_failure".into(), on_failure);
         }
@@ -315,7 +316,10 @@ fn quarantine_problem(test: &Node, subject: Option<&Node>) -> Option<String> {
         return Some(format!("{} is a {kind}: 'on_failure: quarantine' is for models", node.name));
     }
     if node.language != "sql" {
-        return Some(format!("{} is a {} model: its rows cannot go into quarantine", node.name, node.language));
+        return Some(format!(
+            "{} is a {} model: its rows cannot go into quarantine",
+            node.name, node.language
+        ));
     }
     if !matches!(node.config.materialized(), "table" | "incremental") {
         return Some(format!(
