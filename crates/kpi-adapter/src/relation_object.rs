@@ -30,6 +30,8 @@ const METHODS: &[&str] = &[
     "to_dict",
     "create",
     "get_relation_type",
+    "get_function_config",
+    "get_function_macro_name",
     "scd_args",
 ];
 
@@ -236,6 +238,29 @@ fn class_method(name: &str, args: Args, quote: Policy) -> Result<Option<Value>> 
                     return Err(Error::value_error(format!("{} is not a valid RelationType", kind.repr())));
                 }
             }
+        }
+        "get_function_config" => {
+            let [model] = args.bind(name, ["model"])?;
+            let model = model.and_then(|model| model.as_dict().cloned());
+            let field = |key: &str| model.as_ref().and_then(|m| m.get(key)).unwrap_or(Value::None);
+            if field("resource_type").as_str() != Some("function") {
+                return Ok(Some(Value::None));
+            }
+            let config = field("config");
+            let config = config.as_dict();
+            let set = |key: &str| config.as_ref().and_then(|c| c.get(key)).unwrap_or(Value::None);
+            Value::dict([
+                ("language", field("language")),
+                ("type", set("type")),
+                ("runtime_version", set("runtime_version")),
+                ("entry_point", set("entry_point")),
+            ])
+        }
+        "get_function_macro_name" => {
+            let [config] = args.bind(name, ["config"])?;
+            let config = config.and_then(|config| config.as_dict().cloned());
+            let set = |key: &str| config.as_ref().and_then(|c| c.get(key)).unwrap_or(Value::None);
+            Value::from(format!("{}_function_{}", set("type"), set("language")))
         }
         "scd_args" => {
             let [key, updated_at] = args.bind(name, ["primary_key", "updated_at"])?;

@@ -2,6 +2,7 @@
 
 use crate::ctes::{self, Cte};
 use crate::engine::Engine;
+use crate::foreign_keys::ResolvedConstraints;
 use crate::scope::NodeScope;
 use kpi_diagnostics::{Event, Level};
 use kpi_jinja::{Args, Result, Value};
@@ -19,6 +20,8 @@ pub(crate) struct Compiled {
     pub ctes: Vec<Cte>,
     /// Where it was written, relative to the project.
     pub path: Option<Arc<str>>,
+    /// The constraints with the relations that foreign keys point to, where there are such keys.
+    pub constraints: Option<Arc<ResolvedConstraints>>,
 }
 
 /// Ephemeral models may not nest deeper than this.
@@ -37,9 +40,11 @@ impl Engine {
             ));
         }
         let node = &self.manifest.nodes[id.0 as usize];
+        // A function in Python is text for the database, which runs it.
+        let is_python_model = node.language == "python" && node.resource_type == ResourceType::Model;
         let mut interp = scope.interp();
         let own: Arc<str> = match node.template.and_then(|t| self.manifest.templates.get(t as usize)) {
-            _ if node.language == "python" => crate::python::script(node, scope, &mut interp)?.into(),
+            _ if is_python_model => crate::python::script(node, scope, &mut interp)?.into(),
             Some(template) => interp.render(template)?.into(),
             None if node.expectation.is_some() => self.expectation_batch(node, &mut interp)?.into(),
             None if node.resource_type == ResourceType::Test => {
@@ -67,7 +72,7 @@ impl Engine {
             }
         }
         // Of a Python model the ephemeral parents go in front of the queries that read them.
-        let as_is = in_front.is_empty() || !self.options.inject_ephemeral_ctes || node.language == "python";
+        let as_is = in_front.is_empty() || !self.options.inject_ephemeral_ctes || is_python_model;
         let code: Arc<str> = if as_is { own.clone() } else { ctes::inject(&own, &in_front).into() };
         let mut path = None;
         if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
@@ -81,7 +86,9 @@ impl Engine {
             self.write_text(&target, &code)?;
             path = Some(Arc::from(target));
         }
-        let compiled = Arc::new(Compiled { code: code.clone(), own, ctes: in_front, path });
+        let constraints = self.resolved_constraints(node)?.map(Arc::new);
+        let compiled = Arc::new(Compiled { code: code.clone(), own, ctes: in_front, path, constraints });
+        (*scope.constraints.lock()).clone_from(&compiled.constraints);
         *scope.compiled.lock() = Some(code);
         if scope.batch.is_some() {
             // A model has no SQL of its own if each of its batches has another.

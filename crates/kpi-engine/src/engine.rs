@@ -268,6 +268,9 @@ impl Engine {
                     node.compiled_code = Some(done.code.clone());
                     node.compiled_path = done.path.clone();
                     node.extra_ctes = done.ctes.clone();
+                    if let Some(constraints) = &done.constraints {
+                        constraints.write_to(node);
+                    }
                 }
             }
             for (id, place) in hook_places {

@@ -314,7 +314,7 @@ impl Engine {
             code: code.clone(),
             own: code,
             ctes: compiled.ctes.clone(),
-            path: compiled.path.clone(),
+            path: compiled.path.clone(), constraints: None,
         })))
     }
 

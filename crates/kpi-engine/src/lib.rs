@@ -12,6 +12,7 @@ mod engine;
 mod expectations;
 mod failures;
 mod files;
+mod foreign_keys;
 mod freshness;
 mod graph_value;
 mod hooks;

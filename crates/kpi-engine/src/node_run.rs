@@ -135,7 +135,7 @@ impl Engine {
                 Some(expectation) => self.execute_expectation(node, scope, expectation),
                 None => self.execute_test(node, scope),
             },
-            ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
+            ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot | ResourceType::Function => {
                 self.execute_relation(node, scope)
             }
             _ => Ok(Outcome::of(NodeStatus::Success)),

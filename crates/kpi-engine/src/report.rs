@@ -31,6 +31,7 @@ pub fn describe(node: &Node) -> String {
         ResourceType::Snapshot => format!("snapshot {}", representation(node)),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::UnitTest => format!("unit_test {}", test_name(node)),
+        ResourceType::Function => format!("function {}", representation(node)),
         other => format!("{} {}", other.as_str(), node.name),
     }
 }

@@ -133,7 +133,8 @@ impl Engine {
         let mut cached: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
         let mut cached_seen = FxHashSet::default();
         for (i, node) in self.manifest.nodes.iter().enumerate() {
-            if !node.is_relational() || node.is_ephemeral() {
+            let is_function = node.resource_type == ResourceType::Function;
+            if !is_function && (!node.is_relational() || node.is_ephemeral()) {
                 continue;
             }
             let key = (node.database.clone(), node.schema.clone());

@@ -101,6 +101,9 @@ struct State {
     unfinished: usize,
     running: usize,
     stopped: bool,
+    /// Jobs that begin together with the run, one for each worker: none of them is left out because another was quicker
+    /// to fail than its own thread was to start.
+    first_wave: usize,
 }
 
 /// Runs all jobs of `graph` on `workers` threads.
@@ -152,7 +155,12 @@ pub fn run_with_parts<W>(
         unfinished: n,
         running: 0,
         stopped: false,
+        first_wave: 0,
     });
+    {
+        let mut s = state.lock();
+        s.first_wave = workers.max(1).min(s.ready.len());
+    }
     let wake = Condvar::new();
     let started = Mutex::new(vec![false; n]);
 
@@ -205,8 +213,10 @@ pub fn run_with_parts<W>(
             let (job, start) = {
                 let mut s = state.lock();
                 loop {
-                    if s.stopped || s.unfinished == 0 || stop() {
+                    let stays = s.stopped && s.first_wave == 0;
+                    if stays || s.unfinished == 0 || stop() {
                         s.stopped = true;
+                        s.first_wave = 0;
                         wake.notify_all();
                         return;
                     }
@@ -219,6 +229,7 @@ pub fn run_with_parts<W>(
                     }
                     if let Some((_, Reverse(job))) = s.ready.pop() {
                         s.running += 1;
+                        s.first_wave = s.first_wave.saturating_sub(1);
                         let start = match s.skip_cause[job as usize] {
                             Some(cause) => Start::Skip { cause },
                             None => Start::Run,
@@ -339,6 +350,18 @@ mod tests {
         let (log, left) = record(&g, 1, |_| Outcome::Stop);
         assert_eq!(log.len(), 1);
         assert_eq!(left.len(), 2);
+    }
+
+    #[test]
+    fn what_begins_with_the_run_is_not_left_out_by_a_quick_failure() {
+        let g = graph(4, &[(0, 3)]);
+        let (log, left) = record(&g, 2, |job| {
+            std::thread::sleep(std::time::Duration::from_millis(if job == 0 { 0 } else { 20 }));
+            if job == 0 { Outcome::Stop } else { Outcome::Done }
+        });
+        let mut begun: Vec<u32> = log.iter().map(|(job, _)| *job).collect();
+        begun.sort_unstable();
+        assert_eq!((begun, left), (vec![0, 1], vec![2, 3]));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::config_object::ConfigObject;
 use crate::engine::Engine;
+use crate::foreign_keys::ResolvedConstraints;
 use crate::microbatch::{Batch, EventTime};
 use crate::results_store::ResultStore;
 use indexmap::IndexSet;
-use kpi_adapter::{AdapterObject, NodeConnection, Relation};
+use kpi_adapter::{AdapterObject, NodeConnection, Relation, RelationType};
 use kpi_jinja::{
     Args, Context, Environment, Error, Interp, MacroDef, Result, Template, UndefinedMode, Value, function,
 };
@@ -26,6 +27,7 @@ const NAMES: &[&str] = &[
     "database",
     "defer_relation",
     "execute",
+    "function",
     "graph",
     "kpi_quarantine_statements",
     "kpi_set_aside",
@@ -67,6 +69,8 @@ pub(crate) struct NodeScope {
     pub ctes: Mutex<IndexSet<Arc<str>>>,
     /// The node's SQL once compiled.
     pub compiled: Mutex<Option<Arc<str>>>,
+    /// The node's constraints with the relations that foreign keys point to, once compiled.
+    pub constraints: Mutex<Option<Arc<ResolvedConstraints>>>,
     /// Names that a caller adds (`results`, `schemas` of hooks).
     pub extra: Vec<(Arc<str>, Value)>,
     /// The rows of a model whose expectations put some into quarantine, while it is built.
@@ -94,6 +98,7 @@ impl NodeScope {
             results: ResultStore::default(),
             ctes: Mutex::new(IndexSet::new()),
             compiled: Mutex::new(None),
+            constraints: Mutex::new(None),
             extra: Vec::new(),
             separated: Mutex::new(None),
             cached: Mutex::new(FxHashMap::default()),
@@ -172,6 +177,13 @@ impl NodeScope {
         Ok(self.limited(target.relation(), &EventTime::of_source(target)).into_value())
     }
 
+    /// `function(...)`: the name under which the function is called.
+    fn resolve_function(&self, args: Args) -> Result<Value> {
+        let names = context::one_or_two_names(args, "function")?;
+        let target = self.engine.manifest.resolve_function(&names, &self.package, self.node())?;
+        Ok(self.referred(target)?.with_kind(RelationType::Function).into_value())
+    }
+
     /// With `--empty`, inputs are limited to zero rows; in batches and samples to a stretch of event time.
     fn limited(&self, relation: Relation, event_time: &EventTime<'_>) -> Relation {
         let relation = if self.engine.options.empty { relation.with_limit(0) } else { relation };
@@ -192,6 +204,9 @@ impl NodeScope {
             map.insert("extra_ctes_injected".into(), true.into());
             map.insert("extra_ctes".into(), serde_json::Value::Array(Vec::new()));
             self.compiled_place(&mut map);
+        }
+        if let Some(constraints) = self.constraints.lock().as_ref() {
+            constraints.write_into(&mut map);
         }
         if let Some(deferred) = &node.deferred {
             map.insert("defer_relation".into(), deferred.entry());
@@ -266,6 +281,9 @@ impl NodeScope {
                 .cached(name, || self.resolver("RuntimeRefResolver", move |_, args| scope.resolve_ref(args))),
             "source" => self.cached(name, || {
                 self.resolver("RuntimeSourceResolver", move |_, args| scope.resolve_source(args))
+            }),
+            "function" => self.cached(name, || {
+                self.resolver("RuntimeFunctionResolver", move |_, args| scope.resolve_function(args))
             }),
             "metric" => self.cached(name, || {
                 function("metric", |_, args| {

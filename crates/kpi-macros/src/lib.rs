@@ -84,6 +84,7 @@ const FILES: &[BuiltinFile] = builtin_files! {
         "materializations/table_function.sql",
         "sql/arguments.sql",
         "sql/expressions.sql",
+        "sql/functions.sql",
     ],
     "dbt_snowflake": [
         "adapter/catalog.sql",

@@ -27,4 +27,4 @@ pub use node::{
     Checksum, ColumnInfo, Doc, Exposure, Group, Node, NodeId, QUARANTINE_SUFFIX, RefCall, ResourceType,
     SourceTable, TestMetadata, version_text,
 };
-pub use parse::UnitTestInput;
+pub use parse::{UnitTestInput, static_refs};

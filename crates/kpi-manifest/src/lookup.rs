@@ -25,6 +25,8 @@ pub struct Lookup {
     pub(crate) refs: FxHashMap<Arc<str>, Vec<(Arc<str>, NodeId)>>,
     /// `source.table` -> (package, position in the manifest's sources).
     pub(crate) sources: FxHashMap<Arc<str>, Vec<(Arc<str>, usize)>>,
+    /// Functions by name -> (package, node), in order of parsing.
+    pub(crate) functions: FxHashMap<Arc<str>, Vec<(Arc<str>, NodeId)>>,
     /// Disabled ones by `name` or `source.table`.
     pub(crate) disabled: FxHashMap<Arc<str>, Vec<DisabledEntry>>,
     /// Metrics by name -> (package, unique id).
@@ -59,6 +61,9 @@ impl Lookup {
 
     /// Makes a node known by its names.
     pub(crate) fn add(&mut self, node: &Node, id: NodeId) {
+        if node.resource_type == ResourceType::Function {
+            self.functions.entry(node.name.clone()).or_default().push((node.package_name.clone(), id));
+        }
         if !node.is_refable() {
             return;
         }
@@ -130,6 +135,28 @@ impl Lookup {
                         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot
                     )
                 });
+            }
+        }
+        disabled.map_or(Found::Missing, |entry| Found::Disabled(entry.clone()))
+    }
+
+    /// What `function()` means in a node of `own`.
+    pub(crate) fn find_function(&self, call: &RefCall, root: &str, own: &str) -> Found<NodeId> {
+        let entries = self.functions.get(&call.name).map(Vec::as_slice).unwrap_or_default();
+        let mut disabled = None;
+        for package in self.packages(root, own, call.package.as_deref()) {
+            let found = match package {
+                Some(package) => entries.iter().find(|(p, _)| &**p == package),
+                None => entries.first(),
+            };
+            if let Some((_, id)) = found {
+                return Found::Here(*id);
+            }
+            if disabled.is_none() {
+                disabled = self
+                    .disabled(&call.name, package)
+                    .into_iter()
+                    .find(|e| e.resource_type == ResourceType::Function);
             }
         }
         disabled.map_or(Found::Missing, |entry| Found::Disabled(entry.clone()))
@@ -236,6 +263,33 @@ impl Manifest {
         }
     }
 
+    /// What `function()` means in a node of `package`.
+    ///
+    /// # Errors
+    /// No such function, or a disabled one.
+    pub fn resolve_function(
+        &self,
+        names: &[Arc<str>],
+        package: &str,
+        node: Option<&Node>,
+    ) -> Result<&Node, Error> {
+        let call = function_call(names);
+        match self.lookup.find_function(&call, &self.root_package, package) {
+            Found::Here(id) => self.node_at(id).ok_or_else(|| Error::compilation("the function is gone")),
+            Found::Disabled(entry) => {
+                Err(Error::compilation(target_message(&dependent(node), "function", &call, Some(&entry))))
+            }
+            Found::Ambiguous(_) | Found::Missing => {
+                let error = Error::compilation(target_message(&dependent(node), "function", &call, None));
+                let names = self.lookup.functions.keys().map(|n| &**n);
+                Err(match kpi_diagnostics::nearest(&call.name, names) {
+                    Some(near) => error.with_hint(format!("did you mean function('{near}')?")),
+                    None => error,
+                })
+            }
+        }
+    }
+
     /// What `source()` means in a node of `package`.
     ///
     /// # Errors
@@ -267,6 +321,12 @@ impl Manifest {
             }
         }
     }
+}
+
+/// The names of a `function()` call: `[name]` or `[package, name]`.
+pub(crate) fn function_call(names: &[Arc<str>]) -> RefCall {
+    let package = names.len().checked_sub(2).and_then(|i| names.get(i)).cloned();
+    RefCall { package, name: names.last().cloned().unwrap_or_default(), version: None }
 }
 
 pub(crate) fn ambiguous(call: &RefCall, packages: &[Arc<str>]) -> String {

@@ -20,7 +20,7 @@ const TESTED: &[ResourceType] = &[Test, UnitTest];
 /// What `clone` takes.
 const REFABLE: &[ResourceType] = &[Model, Seed, Snapshot];
 /// What `compile` and `show` take.
-const COMPILED: &[ResourceType] = &[Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation];
+const COMPILED: &[ResourceType] = &[Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function];
 /// What `ls` lists unless it is told otherwise.
 const LISTED: &[ResourceType] =
     &[Model, Snapshot, Seed, Test, Source, Exposure, Metric, SavedQuery, SemanticModel, UnitTest, Function];

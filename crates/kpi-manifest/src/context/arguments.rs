@@ -69,7 +69,10 @@ pub fn parse_source_args(args: Args) -> Result<[Arc<str>; 2], Error> {
 }
 
 /// The arguments of `metric()` and `function()`: `[name]` or `[package, name]`.
-pub(crate) fn one_or_two_names(args: Args, function: &str) -> Result<Vec<Arc<str>>, Error> {
+///
+/// # Errors
+/// Not one or two strings.
+pub fn one_or_two_names(args: Args, function: &str) -> Result<Vec<Arc<str>>, Error> {
     match args.positional.as_slice() {
         [name] => Ok(vec![string(name, "name", function)?]),
         [package, name] => Ok(vec![string(package, "package", function)?, string(name, "name", function)?]),

@@ -13,7 +13,7 @@ mod runtime_config;
 mod test_call;
 mod vars;
 
-pub use arguments::{parse_ref_args, parse_source_args};
+pub use arguments::{one_or_two_names, parse_ref_args, parse_source_args};
 pub(crate) use functions::md5_hex;
 pub use functions::render_text;
 pub use names::NameContext;

@@ -1,6 +1,6 @@
 //! Files to nodes: every file is read once, rendered with nothing executed, and what it asked for written down.
 
-use super::{Parser, static_refs};
+use super::{Parser, functions, static_refs};
 use crate::config_merge::merge_calls;
 use crate::context::parsing::{Captured, ParseContext, ParseScope};
 use crate::context::{parse_ref_args, parse_source_args};
@@ -49,6 +49,8 @@ impl Parser {
             {
                 jobs.extend(hooks.iter().enumerate().map(|(i, sql)| Job::Hook(package, tag, i, sql)));
             }
+            let functions = package.files.iter().filter(|file| file.kind == FileKind::Function);
+            jobs.extend(functions.map(|file| Job::File(package, file)));
             for file in &package.properties {
                 let snapshots =
                     file.snapshots.iter().filter(|snapshot| snapshot.other.contains_key("relation"));
@@ -107,12 +109,16 @@ impl Parser {
         let resource_type = match file.kind {
             FileKind::Analysis => ResourceType::Analysis,
             FileKind::SingularTest => ResourceType::Test,
+            FileKind::Function => ResourceType::Function,
             _ => ResourceType::Model,
         };
         let name: Arc<str> = file.stem().into();
         let mut node = self.node_of(package, file, resource_type, name.clone());
         if resource_type == ResourceType::Analysis {
             node.path = format!("analysis/{}", node.path).into();
+        }
+        if resource_type == ResourceType::Function {
+            functions::undescribed(&mut node, &file.path);
         }
         node.fqn = fqn(&package.name, folders(&node.path), &name);
         let text = file.contents();

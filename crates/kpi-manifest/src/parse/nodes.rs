@@ -194,6 +194,9 @@ impl Parser {
         }
         let columns = versions::columns(patch.properties, version);
         node.columns = self.columns(&node.package_name, &node.unique_id, columns.into_iter(), rendered)?;
+        if node.resource_type == ResourceType::Function {
+            super::functions::describe(node, patch)?;
+        }
         if node.resource_type != ResourceType::Model {
             return Ok(());
         }

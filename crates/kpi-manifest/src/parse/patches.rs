@@ -74,13 +74,14 @@ fn deep_merge(into: &mut Map<String, Json>, over: &Map<String, Json>) {
 type Named = FxHashMap<Arc<str>, Vec<(Arc<str>, usize)>>;
 
 /// A section of property files and the nodes that it may patch.
-fn sections(file: &PropertyFile) -> [(&'static str, ResourceType, &[NodeProperties]); 5] {
+fn sections(file: &PropertyFile) -> [(&'static str, ResourceType, &[NodeProperties]); 6] {
     [
         ("models", ResourceType::Model, &file.models),
         ("seeds", ResourceType::Seed, &file.seeds),
         ("snapshots", ResourceType::Snapshot, &file.snapshots),
         ("analyses", ResourceType::Analysis, &file.analyses),
         ("data_tests", ResourceType::Test, &file.data_tests),
+        ("functions", ResourceType::Function, &file.functions),
     ]
 }
 

@@ -111,7 +111,7 @@ fn arguments(call: Call) -> Args {
 
 /// A model in Python is a table unless something else is said.
 pub(super) fn default_materialization(node: &Node, patched: &mut Option<Map<String, Json>>) {
-    if node.language == "python" {
+    if node.language == "python" && node.resource_type == ResourceType::Model {
         patched.get_or_insert_default().entry("materialized").or_insert_with(|| "table".into());
     }
 }

@@ -1,7 +1,7 @@
 //! References to ids: `depends_on.nodes`, in the order that dbt has them.
 
 use super::Parser;
-use crate::lookup::{Found, ambiguous, capitalized, target_message};
+use crate::lookup::{Found, ambiguous, capitalized, function_call, target_message};
 use crate::{Exposure, Manifest, Node, RefCall, ResourceType};
 use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile, Span, nearest};
 use rayon::prelude::*;
@@ -93,7 +93,8 @@ impl Parser {
 
     fn resolve_node(&self, manifest: &Manifest, node: &Node) -> Outcome {
         let mut outcome = Outcome::default();
-        if node.refs.is_empty() && node.sources.is_empty() && node.metrics.is_empty() {
+        let calls = [node.refs.len(), node.sources.len(), node.metrics.len(), node.functions.len()];
+        if calls == [0; 4] {
             return outcome;
         }
         let referrer = Referrer {
@@ -114,7 +115,31 @@ impl Parser {
             node: Some(node),
         };
         self.references(manifest, &referrer, &node.sources, &node.refs, &node.metrics, &mut outcome);
+        self.functions(manifest, &referrer, &node.functions, &mut outcome);
         outcome
+    }
+
+    fn functions(
+        &self,
+        manifest: &Manifest,
+        referrer: &Referrer<'_>,
+        calls: &[Vec<Arc<str>>],
+        outcome: &mut Outcome,
+    ) {
+        for names in calls {
+            let call = function_call(names);
+            match manifest.lookup.find_function(&call, &manifest.root_package, referrer.package) {
+                Found::Here(id) => {
+                    if let Some(target) = manifest.node_at(id) {
+                        outcome.add(&target.unique_id);
+                    }
+                }
+                found => {
+                    let known = manifest.lookup.functions.keys().map(|name| &**name);
+                    self.missing(manifest, referrer, "function", &call, &call.name, found, known, outcome);
+                }
+            }
+        }
     }
 
     fn resolve_exposure(&self, manifest: &Manifest, exposure: &Exposure) -> Outcome {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 /// What an expression refers to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reference {
+pub enum Reference {
+    /// `ref('x')`, `ref('package', 'x', v=2)`
     Ref(RefCall),
+    /// `source('a', 'b')`
     Source([Arc<str>; 2]),
+    /// `metric('x')`, `metric('package', 'x')`
     Metric(Vec<Arc<str>>),
 }
 
@@ -15,7 +18,7 @@ pub(super) enum Reference {
 type Argument<'s> = (Option<&'s str>, &'s str);
 
 /// The reference that an expression is; `None`: something else.
-pub(super) fn parse(expression: &str) -> Option<Reference> {
+pub fn parse(expression: &str) -> Option<Reference> {
     let text = expression.trim();
     let open = text.find('(')?;
     let inner = text[open + 1..].strip_suffix(')')?;

@@ -55,3 +55,10 @@
   comment on column {{ relation }}.{{ adapter.quote(name) if column['quote'] else name }} is {{ duckdb_escape_comment(column['description']) }};
   {%- endfor -%}
 {%- endmacro -%}
+
+{#- DuckDB changes a type in place; a copy of the column, changed again in the same transaction, is refused. -#}
+{%- macro duckdb__alter_column_type(relation, column_name, new_column_type) -%}
+  {%- call statement('alter_column_type') -%}
+    alter table {{ relation.render() }} alter column {{ adapter.quote(column_name) }} set data type {{ new_column_type }}
+  {%- endcall -%}
+{%- endmacro -%}
