@@ -232,3 +232,31 @@ fn a_semantic_layer_that_is_not_whole() {
     ];
     assert_snapshot!(all.join("\n\n"));
 }
+
+#[test]
+fn arguments_of_macros_are_compared_with_what_they_take() {
+    let project = Project::dbt(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\nflags: {validate_macro_args: true}\n",
+        ),
+        (
+            "macros/cents.sql",
+            "{% macro cents(column, scale) %}{% endmacro %}{% macro plain(a) %}{% endmacro %}",
+        ),
+        (
+            "macros/properties.yml",
+            "macros:\n  - name: cents\n    arguments:\n      - {name: column, type: column}\n      - {name: places, type: list}\n",
+        ),
+    ]);
+    let call = project.kpi(&["parse"]).expect(0);
+    let text: Vec<&str> = call
+        .stderr
+        .lines()
+        .map(|line| if line.get(2..3) == Some(":") { line.get(10..).unwrap_or_default() } else { line })
+        .filter(|line| !line.starts_with("Running with") && !line.starts_with("Registered adapter"))
+        .collect();
+    assert_snapshot!(text.join("\n"));
+    let manifest = project.json("target/manifest.json");
+    assert_eq!(manifest["macros"]["macro.shop.plain"]["arguments"][0]["name"], "a");
+}

@@ -17,6 +17,9 @@ use serde_json::{Map, Value as Json};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+/// Warnings whose text stands alone in dbt's logs: what reads them looks at its beginning.
+const UNTAGGED: [&str; 1] = ["InvalidMacroAnnotation"];
+
 /// Sends events to the terminal and to the log file.
 pub struct Messages {
     lines: Lines,
@@ -330,6 +333,9 @@ impl EventSink for Messages {
             // That a profile names no target is worth a mention, no warning.
             Severity::Warning if name == "MissingProfileTarget" => {
                 Event::new(name, Level::Info, diagnostic.message)
+            }
+            Severity::Warning if UNTAGGED.contains(&name) => {
+                Event::new(name, Level::Warn, diagnostic.render_plain())
             }
             Severity::Warning => Event::new(name, Level::Warn, format!("[WARNING]: {rendered}")),
         };

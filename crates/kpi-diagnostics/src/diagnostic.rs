@@ -108,17 +108,28 @@ impl Diagnostic {
             out.push_str(node);
         }
         out.push_str(&format!(" [{}]\n  {}\n", self.code, self.message.replace('\n', "\n  ")));
+        self.render_details(&mut out);
+        out
+    }
+
+    /// The text with the message in front of everything: for warnings that dbt tells without a heading.
+    pub fn render_plain(&self) -> String {
+        let mut out = format!("{} [{}]\n", self.message, self.code);
+        self.render_details(&mut out);
+        out
+    }
+
+    fn render_details(&self, out: &mut String) {
         if let Some(span) = &self.span {
-            render_place(&mut out, span, None);
+            render_place(out, span, None);
         }
         for (span, label) in &self.related {
-            render_place(&mut out, span, Some(label));
+            render_place(out, span, Some(label));
         }
         if let Some(hint) = &self.hint {
             out.push_str(&format!("  hint: {}\n", hint.replace('\n', "\n        ")));
         }
         out.truncate(out.trim_end().len());
-        out
     }
 }
 

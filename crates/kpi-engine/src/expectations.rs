@@ -314,7 +314,8 @@ impl Engine {
             code: code.clone(),
             own: code,
             ctes: compiled.ctes.clone(),
-            path: compiled.path.clone(), constraints: None,
+            path: compiled.path.clone(),
+            constraints: None,
         })))
     }
 

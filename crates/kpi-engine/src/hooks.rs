@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Engine {
-    /// The hooks of a kind: installed packages' first, the project's own last, each in the order of the file.
+    /// The hooks of a kind: the project's own first, then those of its packages by name, each in the order of the file.
+    /// It is dbt's order at the start of a run as at its end.
     fn hooks_of(&self, kind: &str) -> Vec<NodeId> {
         let mut found: Vec<(bool, Arc<str>, usize, NodeId)> = self
             .manifest
@@ -26,8 +27,8 @@ impl Engine {
                 n.resource_type == ResourceType::Operation && n.tags.iter().any(|t| **t == *kind)
             })
             .map(|(i, n)| {
-                let own = n.package_name == self.manifest.root_package;
-                (own, n.package_name.clone(), n.hook_index.unwrap_or(0), NodeId(i as u32))
+                let of_package = n.package_name != self.manifest.root_package;
+                (of_package, n.package_name.clone(), n.hook_index.unwrap_or(0), NodeId(i as u32))
             })
             .collect();
         found.sort();

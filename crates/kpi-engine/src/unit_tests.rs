@@ -197,7 +197,13 @@ impl Engine {
         let code: Arc<str> = ctes::inject(&own, &in_front).into();
         let path = self.artifact_path("compiled", &test.node);
         self.write_text(&path, &code).map_err(of_test)?;
-        Ok(Arc::new(Compiled { code, own: own.into(), ctes: in_front, path: Some(path.into()), constraints: None }))
+        Ok(Arc::new(Compiled {
+            code,
+            own: own.into(),
+            ctes: in_front,
+            path: Some(path.into()),
+            constraints: None,
+        }))
     }
 
     /// What each input stands for, by the unique id of that. Of two for the same, the later counts.

@@ -1,7 +1,7 @@
 //! Macros of all packages and of the built-in library.
 
-use super::Parser;
 use super::calls::{self, Call};
+use super::{Parser, macro_arguments};
 use crate::ManifestMacro;
 use crate::context::Shared;
 use indexmap::IndexMap;
@@ -340,6 +340,12 @@ impl Parser {
         let shared = self.shared.clone();
         let mut errors = Vec::new();
         let mut patched: FxHashMap<Arc<str>, Span> = FxHashMap::default();
+        let validated = shared.flag("validate_macro_args");
+        if validated {
+            for entry in self.macros.values_mut() {
+                entry.arguments = macro_arguments::declared(&entry.definition);
+            }
+        }
         for package in &shared.project.packages {
             for file in &package.properties {
                 for properties in &file.macros {
@@ -385,7 +391,14 @@ impl Parser {
                     entry.config.insert("docs".into(), Json::Object(entry.docs.clone()));
                     entry.meta = meta;
                     entry.patch_path = Some(format!("{}://{}", package.name, file.path).into());
-                    entry.arguments = properties.arguments.clone();
+                    if validated {
+                        let faults = macro_arguments::faults(&entry.definition, &properties.arguments);
+                        let fault = |message| macro_arguments::warning(message, entry, &properties.span);
+                        self.warnings.lock().extend(faults.into_iter().map(fault));
+                    }
+                    if !validated || !properties.arguments.is_empty() {
+                        entry.arguments = properties.arguments.clone();
+                    }
                     entry.description = properties.description.clone();
                 }
             }

@@ -20,6 +20,7 @@ mod functions;
 mod generic_tests;
 mod inline;
 mod later_checks;
+mod macro_arguments;
 mod macros;
 mod microbatch;
 mod nodes;
