@@ -27,6 +27,7 @@ mod ls;
 mod microbatch;
 mod migrate;
 mod packages;
+mod profile;
 mod python;
 mod quarantine;
 mod retry;

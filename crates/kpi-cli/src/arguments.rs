@@ -252,6 +252,44 @@ fn suite() -> Command {
         )
 }
 
+/// `kpi profile`
+fn profile() -> Command {
+    selection(
+        Command::new("profile")
+            .about("Tell what the values of models, seeds, snapshots and sources look like"),
+    )
+    .arg(
+        Arg::new("names")
+            .value_name("NAME")
+            .num_args(0..)
+            .help("Models, seeds, snapshots, and sources as source.table"),
+    )
+    .arg(
+        value("output", "FORMAT", "Format of the profile")
+            .value_parser(PossibleValuesParser::new(["text", "json", "html"]))
+            .ignore_case(true),
+    )
+    .arg(value("html", "FILE", "Also write one page with plots, for a browser"))
+    .arg(
+        value("sample-rows", "N", "Look at N rows, drawn by chance")
+            .value_parser(value_parser!(u64).range(1..)),
+    )
+    .arg(flag("approximate", "Estimate distinct values and quantiles, which saves memory"))
+    .arg(
+        value(
+            "compare",
+            "PATH",
+            "Tell what changed since the last profile, or the one in this file or folder",
+        )
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(""),
+    )
+    .arg(flag("fail-on-drift", "With --compare, exit with 1 if something changed beyond its threshold"))
+    .arg(flag("suggest", "Write a suite of expectations with thresholds taken from the profile"))
+    .arg(flag("force", "With --suggest, replace what an earlier --suggest wrote"))
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
@@ -343,6 +381,7 @@ pub fn command() -> Command {
             )),
     )
     .subcommand(suite())
+    .subcommand(profile())
     .subcommand(
         sub("source", "Look after the project's sources")
             .subcommand_required(true)

@@ -132,10 +132,56 @@ impl Dialect for DuckDb {
     }
 }
 
+/// Snowflake's SQL.
+#[derive(Debug, Clone, Copy)]
+pub struct Snowflake;
+
+impl Dialect for Snowflake {
+    fn text(&self, text: &str) -> String {
+        // A backslash escapes what follows it, within quotes too.
+        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    }
+
+    fn float(&self, value: f64) -> String {
+        if value.is_finite() {
+            return format!("{value:e}");
+        }
+        let word = match (value.is_nan(), value > 0.0) {
+            (true, _) => "NaN",
+            (false, true) => "inf",
+            (false, false) => "-inf",
+        };
+        format!("cast('{word}' as double)")
+    }
+
+    fn matches(&self, column: &str, pattern: &str) -> String {
+        format!("regexp_count({column}, {}) > 0", self.text(pattern))
+    }
+
+    fn is_json(&self, column: &str) -> String {
+        // Of a text without anything in it Snowflake says that nothing is wrong with it.
+        format!("(check_json({column}) is null and trim({column}) <> '')")
+    }
+
+    fn as_float(&self, column: &str) -> String {
+        format!("cast({column} as double)")
+    }
+
+    fn row_number(&self) -> &'static str {
+        // Rows have no order of their own there.
+        "row_number() over (order by null)"
+    }
+
+    fn pattern_problem(&self, pattern: &str) -> Option<String> {
+        crate::pattern::problem(pattern)
+    }
+}
+
 /// The SQL of a kind of target.
 pub fn of(type_name: &str) -> Option<&'static dyn Dialect> {
     match type_name {
         "duckdb" => Some(&DuckDb),
+        "snowflake" => Some(&Snowflake),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ mod kwargs;
 mod map;
 mod outcome;
 mod pattern;
+pub mod profile;
 mod python;
 mod queries;
 mod result_format;

@@ -7,7 +7,7 @@
 use crate::outcome::{Failure, Outcome};
 use crate::queries::Queries;
 use indexmap::{IndexMap, IndexSet};
-use kpi_adapter::{AdapterErrorKind, Cell, Table};
+use kpi_adapter::{AdapterError, AdapterErrorKind, Cell, Table};
 
 /// As many aggregates go into one query.
 const MOST_AGGREGATES: usize = 400;
@@ -103,40 +103,47 @@ fn measure(
     next: &mut Vec<(usize, Result<Step, Failure>)>,
     spent: &mut Spent,
 ) {
-    let mut stack = vec![pending];
-    while let Some(mut group) = stack.pop() {
-        let aggregates: IndexSet<&String> = group.iter().flat_map(|p| &p.aggregates).collect();
-        if aggregates.len() > MOST_AGGREGATES && group.len() > 1 {
-            let rest = group.split_off(group.len() / 2);
-            stack.push(rest);
-            stack.push(group);
-            continue;
+    let groups: Vec<&[String]> = pending.iter().map(|p| p.aggregates.as_slice()).collect();
+    let answers = aggregates(queries, source, &groups, MOST_AGGREGATES, spent);
+    for (pending, answer) in pending.into_iter().zip(answers) {
+        next.push((pending.index, answer.map_err(Failure::from).and_then(pending.then)));
+    }
+}
+
+/// Aggregates over a source, group by group, asked with as few queries of at most `most` aggregates as can be. A query
+/// that fails is halved until the group that is to blame stands alone.
+pub(crate) fn aggregates(
+    queries: &mut dyn Queries,
+    source: &str,
+    groups: &[&[String]],
+    most: usize,
+    spent: &mut Spent,
+) -> Vec<Result<Vec<Cell>, AdapterError>> {
+    let all: IndexSet<&String> = groups.iter().copied().flatten().collect();
+    let halves = |queries: &mut dyn Queries, spent: &mut Spent| {
+        let (first, rest) = groups.split_at(groups.len() / 2);
+        let mut answers = aggregates(queries, source, first, most, spent);
+        answers.extend(aggregates(queries, source, rest, most, spent));
+        answers
+    };
+    if all.is_empty() {
+        return groups.iter().map(|_| Ok(Vec::new())).collect();
+    }
+    if all.len() > most && groups.len() > 1 {
+        return halves(queries, spent);
+    }
+    let list: Vec<String> = all.iter().enumerate().map(|(i, a)| format!("{a} as m{i}")).collect();
+    spent.queries += 1;
+    match queries.rows(&format!("select {} from {source}", list.join(", "))) {
+        Ok(table) => {
+            let row = table.rows.into_iter().next().unwrap_or_default();
+            let cell =
+                |a: &String| all.get_index_of(a).and_then(|i| row.get(i)).cloned().unwrap_or(Cell::Null);
+            groups.iter().map(|group| Ok(group.iter().map(cell).collect())).collect()
         }
-        let list: Vec<String> = aggregates.iter().enumerate().map(|(i, a)| format!("{a} as m{i}")).collect();
-        let sql = format!("select {} from {source}", list.join(", "));
-        spent.queries += 1;
-        match queries.rows(&sql) {
-            Ok(table) => {
-                let row = table.rows.into_iter().next().unwrap_or_default();
-                let positions: Vec<Vec<usize>> = group
-                    .iter()
-                    .map(|p| p.aggregates.iter().filter_map(|a| aggregates.get_index_of(a)).collect())
-                    .collect();
-                for (pending, positions) in group.into_iter().zip(positions) {
-                    let cells =
-                        positions.iter().map(|i| row.get(*i).cloned().unwrap_or(Cell::Null)).collect();
-                    next.push((pending.index, (pending.then)(cells)));
-                }
-            }
-            Err(error) if group.len() == 1 || error.kind != AdapterErrorKind::Statement => {
-                let failure = Failure::from(error);
-                next.extend(group.into_iter().map(|p| (p.index, Err(failure.clone()))));
-            }
-            Err(_) => {
-                let rest = group.split_off(group.len() / 2);
-                stack.push(rest);
-                stack.push(group);
-            }
+        Err(error) if groups.len() == 1 || error.kind != AdapterErrorKind::Statement => {
+            groups.iter().map(|_| Err(error.clone())).collect()
         }
+        Err(_) => halves(queries, spent),
     }
 }

@@ -12,6 +12,9 @@ mod migrate;
 mod native_form;
 mod operation;
 mod parse;
+mod profile;
+mod profile_suite;
+mod profile_table;
 mod retry;
 mod run;
 mod select;
@@ -238,6 +241,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "retry" => retry::retry(session, matches),
         "compile" => compile::compile(session),
         "show" => show::show(session),
+        "profile" => profile::profile(session, matches),
         "ls" => list::list(session),
         "parse" => parse::parse(session),
         "generate" => docs::generate(session, matches),

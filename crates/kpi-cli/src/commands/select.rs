@@ -93,6 +93,14 @@ pub fn documented(session: &Session, loaded: &Loaded) -> Result<(Ids, Ids), Fail
     Ok(ids.into_iter().partition(|id| !loaded.manifest.sources.contains_key(id)))
 }
 
+/// The selected nodes of some types, whether they have SQL of their own or not.
+///
+/// # Errors
+/// A selection that makes no sense.
+pub fn profiled(session: &Session, loaded: &Loaded, types: &[ResourceType]) -> Result<Ids, Failure> {
+    evaluate(session, loaded, types, true)
+}
+
 /// The selected sources that have a freshness threshold.
 ///
 /// # Errors
