@@ -233,8 +233,10 @@ fn what_is_not_built_yet_is_told_with_the_remedy_and_the_others_are_shown() {
 
 #[test]
 fn what_the_database_refuses_is_told() {
-    let project =
-        built(&[("models/seen.sql", "{{ config(materialized='view') }} select id, amount from {{ ref('orders') }}")]);
+    let project = built(&[(
+        "models/seen.sql",
+        "{{ config(materialized='view') }} select id, amount from {{ ref('orders') }}",
+    )]);
     project.write("models/orders.sql", "{{ config(materialized='table') }} select 1 as other");
     project.kpi(&["run", "--select", "orders", "-q"]).expect(0);
     project.write("models/orders.sql", ORDERS);
