@@ -426,3 +426,73 @@ fn hooks_that_are_none() {
     "
     );
 }
+
+#[test]
+fn a_deprecation_date_that_is_none() {
+    assert_snapshot!(parse(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/p.yml", "models:\n  - name: a\n    deprecation_date: soon\n"),
+    ]));
+}
+
+#[test]
+fn a_version_that_excludes_from_a_list() {
+    assert_snapshot!(parse(&[
+        ("models/m_v1.sql", "select 1 as id"),
+        (
+            "models/p.yml",
+            "models:\n  - name: m\n    columns: [{name: id}]\n    versions:\n      - v: 1\n        columns:\n          \
+             - include: [id]\n            exclude: [id]\n",
+        ),
+    ]));
+}
+
+#[test]
+fn a_contract_that_is_no_switch() {
+    assert_snapshot!(parse(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/p.yml", "models:\n  - name: a\n    config: {contract: {enforced: 'yes'}}\n"),
+    ]));
+}
+
+#[test]
+fn warnings_are_told_before_the_error_that_ends_the_parse() {
+    let project = Project::new(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/b.sql", "select * from {{ ref('nope') }}"),
+        ("models/p.yml", "models:\n  - name: aa\n"),
+    ]);
+    let call = project.kpi(&["parse"]).expect(2);
+    let (warning, error) = (call.stderr.find("K0607"), call.stderr.find("K0612"));
+    assert!(warning.is_some() && warning < error, "{}", call.stderr);
+}
+
+#[test]
+fn overrides_that_change_nothing_and_names_that_hold_spaces_are_warned_of() {
+    let project = Project::new(&[
+        ("models/a.sql", "select 1 as id"),
+        (
+            "models/p.yml",
+            "sources:\n  - name: crm\n    overrides: nope\n    tables: [{name: leads}]\n\
+             exposures:\n  - name: a board\n    type: dashboard\n    owner: {name: x}\n",
+        ),
+    ]);
+    let call = project.kpi(&["parse"]).expect(0);
+    let text = said(&project, &call);
+    let lines: Vec<&str> =
+        text.lines().map(|line| if line.get(2..3) == Some(":") { &line[10..] } else { line }).collect();
+    assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_path_of_configs_that_disables_sources_is_used() {
+    let project = Project::dbt(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\nsources: {shop: {+enabled: false}}\n",
+        ),
+        ("models/p.yml", "sources: [{name: crm, tables: [{name: leads}]}]\n"),
+    ]);
+    let call = project.kpi(&["parse"]).expect(0);
+    assert!(!call.stderr.contains("K0619"), "{}", call.stderr);
+}

@@ -32,6 +32,7 @@ mod python;
 mod quarantine;
 mod retry;
 mod sample;
+mod semantic_layer;
 mod show;
 mod state;
 mod unit_tests;

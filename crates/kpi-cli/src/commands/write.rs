@@ -1,7 +1,9 @@
 //! Artifacts of a command, unless `--no-write-json` says otherwise.
 
 use crate::session::{Failure, Session};
-use kpi_artifacts::{Catalog, FreshnessResult, NodeResult, RunResults, Sources, write_json, write_manifest};
+use kpi_artifacts::{
+    Catalog, FreshnessResult, NodeResult, RunResults, SemanticManifest, Sources, write_json, write_manifest,
+};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
@@ -28,7 +30,7 @@ fn written(session: &Session, kind: &str, path: &Path) {
     );
 }
 
-/// `target/manifest.json`
+/// `target/manifest.json`, and `target/semantic_manifest.json` beside it
 pub fn manifest(session: &Session, project: &Project, manifest: &Manifest) -> Result<(), Failure> {
     if !session.flags.switch("write_json") {
         return Ok(());
@@ -36,6 +38,9 @@ pub fn manifest(session: &Session, project: &Project, manifest: &Manifest) -> Re
     let path = session.target_path(project).join("manifest.json");
     write_manifest(&path, manifest, project, &session.invocation).map_err(failed)?;
     written(session, "WritableManifest", &path);
+    let path = session.target_path(project).join("semantic_manifest.json");
+    write_json(&path, &SemanticManifest::of(manifest)).map_err(failed)?;
+    written(session, "SemanticManifest", &path);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use crate::{Manifest, Node, ResourceType};
 use kpi_diagnostics::{Diagnostic, Event, Level, SourceFile, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 
 /// Two enabled nodes with one id.
 pub(super) fn duplicate_name(first: &Node, second: &Node) -> Diagnostic {
@@ -200,7 +201,16 @@ impl Parser {
             manifest.nodes.iter().chain(disabled).map(|node| (node.resource_type, node.fqn.as_slice()));
         let sources = manifest.sources.values().map(|source| (ResourceType::Source, source.fqn.as_slice()));
         let exposures = manifest.exposures.values().map(|e| (ResourceType::Exposure, e.fqn.as_slice()));
-        let unused = config::unused_paths(&root.config, nodes.chain(sources).chain(exposures));
+        // Sources and exposures that are disabled are kept in manifest form only.
+        let fqn_of = |entry: &Json| -> Option<(ResourceType, Vec<Arc<str>>)> {
+            let kind = ResourceType::from_word(entry.get("resource_type")?.as_str()?)?;
+            let fqn = entry.get("fqn")?.as_array()?.iter().filter_map(Json::as_str).map(Arc::from);
+            matches!(kind, ResourceType::Source | ResourceType::Exposure).then(|| (kind, fqn.collect()))
+        };
+        let off: Vec<(ResourceType, Vec<Arc<str>>)> =
+            manifest.disabled.values().flatten().filter_map(fqn_of).collect();
+        let off = off.iter().map(|(kind, fqn)| (*kind, fqn.as_slice()));
+        let unused = config::unused_paths(&root.config, nodes.chain(sources).chain(exposures).chain(off));
         if unused.is_empty() {
             return;
         }

@@ -68,6 +68,16 @@ impl Parser {
     ) -> Result<Exposure, Diagnostic> {
         let name = &properties.name;
         let unique_id: Arc<str> = format!("exposure.{}.{name}", package.name).into();
+        if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+            let message =
+                format!("The name of the exposure '{name}' holds more than letters, digits and underscores");
+            self.warn(
+                Diagnostic::warning("K0656", "Deprecation", message)
+                    .with_span(properties.span.clone())
+                    .with_hint("shorten the name, and put what people read into `label`")
+                    .with_event("ExposureNameDeprecation", serde_json::json!({"exposure": &**name})),
+            );
+        }
         let relative = relative_path(package, &file.path);
         let fqn = fqn(&package.name, folders(relative), name);
         let map =

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 
 /// A date or a point of time as YAML has it; without an offset it is one of UTC.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)) {
         return Some(at.with_timezone(&Utc));

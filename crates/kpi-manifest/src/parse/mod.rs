@@ -96,10 +96,7 @@ pub fn parse(
 /// As [`parse`].
 pub fn parse_shared(shared: &Arc<Shared>) -> Result<Manifest, Vec<Diagnostic>> {
     let mut parser = Parser::new(shared)?;
-    let drafts = parser.drafts()?;
-    let registry = parser.finish_nodes(drafts)?;
-    let (registry, sources) = parser.tests_and_sources(registry)?;
-    parser.manifest(registry, sources)
+    parser.parsed().inspect_err(|_| parser.tell_warnings())
 }
 
 /// Nodes that were parsed, the disabled ones apart, and their names.
@@ -184,6 +181,22 @@ impl Parser {
         };
         parser.patch_macros()?;
         Ok(parser)
+    }
+
+    fn parsed(&mut self) -> Result<Manifest, Vec<Diagnostic>> {
+        let drafts = self.drafts()?;
+        let registry = self.finish_nodes(drafts)?;
+        let (registry, sources) = self.tests_and_sources(registry)?;
+        self.manifest(registry, sources)
+    }
+
+    /// Tells what was noted before an error ended it all: it may be why.
+    fn tell_warnings(&self) {
+        let noted =
+            self.warnings.lock().drain(..).chain(self.test_warnings.lock().drain(..)).collect::<Vec<_>>();
+        for warning in noted.into_iter().filter(|noted| noted.severity == Severity::Warning) {
+            self.shared.sink.diagnostic(warning);
+        }
     }
 
     /// The project.

@@ -2,6 +2,7 @@
 
 use super::config::{ConfigTrees, Layer};
 use super::drafts::{Draft, diagnostic};
+use super::later_checks::moment;
 use super::patches::Patch;
 use super::{Parser, Registry, contracts, versions};
 use crate::{ColumnInfo, Node, ResourceType, version_text};
@@ -207,6 +208,15 @@ impl Parser {
         }
         .and_then(Json::as_str)
         .map(str::to_owned);
+        if let Some(date) = node.deprecation_date.as_deref().filter(|date| moment(date).is_none()) {
+            return Err(Diagnostic::error(
+                "K0509",
+                "Parsing Error",
+                format!("Field \"deprecation_date\" of model {} has invalid value '{date}'", node.name),
+            )
+            .with_span(patch.span().clone())
+            .with_hint("write a date, 2026-12-31, or a moment, 2026-12-31T08:00:00Z"));
+        }
         node.time_spine = patch.other("time_spine").cloned();
         if node.config.contract_enforced() {
             node.contract_checksum = Some(contracts::checksum(node));

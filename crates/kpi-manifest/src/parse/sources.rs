@@ -16,7 +16,7 @@ use kpi_jinja::{Interp, Template, Value};
 use kpi_project::{Package, PropertyFile, SourceProperties, SourceTableProperties};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// All enabled tables of sources.
@@ -59,6 +59,7 @@ impl Parser {
         if !doubled.is_empty() {
             return Err(doubled);
         }
+        self.warn_of_unused(&overrides);
         let found: Vec<Result<Vec<Found>, Vec<Diagnostic>>> = jobs
             .par_iter()
             .map(|(package, file, source)| {
@@ -102,6 +103,47 @@ impl Parser {
             }
         }
         if errors.is_empty() { Ok((sources, tests)) } else { Err(errors) }
+    }
+
+    /// Warns of `overrides:` that change nothing: no package has that source, or the source has no such table.
+    fn warn_of_unused(&self, overrides: &Overrides<'_>) {
+        let mut unused = Vec::new();
+        let mut place = None;
+        for ((package, name), (_, file, over)) in overrides {
+            let overridden = self
+                .project()
+                .package(package)
+                .into_iter()
+                .flat_map(|package| &package.properties)
+                .flat_map(|file| &file.sources)
+                .filter(|source| *source.name == **name && !source.other.contains_key("overrides"));
+            let tables: Vec<&Arc<str>> =
+                overridden.flat_map(|source| &source.tables).map(|table| &table.name).collect();
+            let title = if tables.is_empty() { "Source" } else { "Source table" };
+            let missing = over.tables.iter().filter(|table| !tables.contains(&&table.name));
+            let lines: Vec<String> = match tables.is_empty() {
+                true => vec![format!("  - {title} {package}.{name} (in {})", file.path)],
+                false => missing
+                    .map(|table| format!("  - {title} {package}.{name}.{} (in {})", table.name, file.path))
+                    .collect(),
+            };
+            if !lines.is_empty() {
+                place = Some(over.span.clone());
+            }
+            unused.extend(lines);
+        }
+        let Some(place) = place else { return };
+        unused.sort();
+        let message =
+            format!("Some source overrides have no target that they could change:\n{}", unused.join("\n"));
+        self.warn(
+            Diagnostic::warning("K0655", "Warning", message)
+                .with_span(place)
+                .with_hint(
+                    "`overrides` names an installed package that has a source, and tables, of these names",
+                )
+                .with_event("UnusedTables", json!({"unused_tables": unused})),
+        );
     }
 
     fn tables(

@@ -119,6 +119,19 @@ fn fault(kind: Kind, value: &Json) -> String {
     format!("{shown} is not of type '{type_name}'")
 }
 
+/// The fields of a contract are switches.
+fn validate_contract(contract: &Json) -> Result<(), String> {
+    for key in ["enforced", "alias_types"] {
+        if let Some(value) = contract.get(key).filter(|value| !value.is_boolean()) {
+            let fault = fault(Kind::Bool, value);
+            return Err(format!(
+                "Invalid value for the config 'contract': at path ['contract']['{key}']: {fault}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Checks the values whose types dbt knows.
 ///
 /// # Errors
@@ -127,6 +140,9 @@ pub(super) fn validate(resource_type: ResourceType, map: &Map<String, Json>) -> 
     for (key, value) in map {
         let Some(kind) = kind(resource_type, key) else { continue };
         if fits(kind, value) {
+            if key == "contract" {
+                validate_contract(value)?;
+            }
             continue;
         }
         if key == "severity" {

@@ -265,6 +265,15 @@ fn version(
             .error(second, "version can have at most one include/exclude element")
             .with_hint("join the two into one entry: include lists names or is 'all', exclude lists names"));
     }
+    let excludes = |column: &&Node| column.get("exclude").is_some_and(|names| !names.is_null());
+    let lists =
+        |column: &&Node| column.get("include").is_some_and(|all| !all.is_str("all") && !all.is_str("*"));
+    let filter = columns.unwrap_or_default().iter().find(is_filter);
+    if let Some(filter) = filter.filter(excludes).filter(lists) {
+        return Err(entry
+            .error(filter, "exclude can only be specified if include='*' or 'all'")
+            .with_hint("list what is included, or include 'all' and list what is not"));
+    }
     let own = columns.unwrap_or_default().iter().filter(|column| !is_filter(column));
     Ok(VersionProperties {
         v: node.get("v").map(Node::to_json).unwrap_or_default(),
