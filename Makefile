@@ -1,6 +1,6 @@
 # The commands of the README. Everything is set up by `setup`; afterwards plain cargo works too.
 
-.PHONY: setup build example test check docs install
+.PHONY: setup build example test emulator check docs install
 
 setup:
 	@scripts/setup-duckdb
@@ -12,8 +12,12 @@ build: setup
 example: build
 	cargo run --quiet -- build --project-dir examples/kpi_pipeline
 
-test: setup
+test: setup emulator
 	cargo test --workspace --no-fail-fast
+
+# The Python environment of the Snowflake emulator, which tests use where there is a Python to make it with.
+emulator:
+	@scripts/setup-emulator "$${CARGO_TARGET_DIR:-target}/snowflake-emulator" || [ $$? -eq 3 ]
 
 check: setup
 	cargo fmt --all --check

@@ -34,5 +34,6 @@ mod retry;
 mod sample;
 mod semantic_layer;
 mod show;
+mod snowflake;
 mod state;
 mod unit_tests;

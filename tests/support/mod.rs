@@ -1,6 +1,7 @@
 //! A project in a temporary folder, the binary, and what it left in the database.
 
 pub mod hub;
+pub mod snowflake;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

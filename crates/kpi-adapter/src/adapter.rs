@@ -49,6 +49,17 @@ pub trait Adapter: Send + Sync {
     /// A handle that cancels every running statement of this target (Ctrl-C, `--fail-fast`).
     fn cancel_all(&self);
 
+    /// The statements of a text where the database takes one at a time: each is sent, logged and commented by itself.
+    /// `None`: it takes a text as it is.
+    fn split_statements<'s>(&self, _sql: &'s str) -> Option<Vec<&'s str>> {
+        None
+    }
+
+    /// The warehouse that a node asks for by its config, where it is another than the target's.
+    fn own_warehouse(&self, _config: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        None
+    }
+
     /// How Python models run beside this target; `None`: not at all.
     fn python(&self) -> Option<crate::PythonTarget> {
         None
@@ -174,6 +185,9 @@ pub trait Connection: Send {
 
     /// A handle with which another thread cancels this session's running statement.
     fn cancel_handle(&self) -> Arc<dyn Cancel>;
+
+    /// The comment of statements that the session makes by itself. Those of others have it already.
+    fn carry(&mut self, _comment: Option<&crate::QueryComment>) {}
 }
 
 /// Cancels the running statement of a session.
@@ -271,12 +285,14 @@ pub struct AdapterError {
     pub position: Option<(u32, u32)>,
     /// The database's code (SQLSTATE or error type).
     pub code: Option<String>,
+    /// A service refused a statement: dbt's adapters of services call it "Database Error".
+    pub of_service: bool,
 }
 
 impl AdapterError {
     /// An error of a kind.
     pub fn new(kind: AdapterErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, position: None, code: None }
+        Self { kind, message: message.into(), hint: None, position: None, code: None, of_service: false }
     }
 
     /// Adds what to try.
@@ -291,6 +307,7 @@ impl AdapterError {
             AdapterErrorKind::Configuration => ("K0205", "Runtime Error"),
             AdapterErrorKind::Connection => ("K0801", "Runtime Error"),
             AdapterErrorKind::Cancelled => ("K0803", "Runtime Error"),
+            AdapterErrorKind::Statement if self.of_service => ("K0802", "Database Error"),
             AdapterErrorKind::Statement => ("K0802", "Runtime Error"),
         };
         let d = Diagnostic::error(code, kind, self.message.clone());
@@ -312,7 +329,11 @@ impl std::error::Error for AdapterError {}
 impl From<AdapterError> for kpi_jinja::Error {
     fn from(e: AdapterError) -> Self {
         let cancelled = (e.kind == AdapterErrorKind::Cancelled).then(|| e.to_diagnostic());
-        let mut error = kpi_jinja::Error::new(kpi_jinja::ErrorKind::Database, e.message);
+        let kind = match e.of_service {
+            true => kpi_jinja::ErrorKind::DatabaseService,
+            false => kpi_jinja::ErrorKind::Database,
+        };
+        let mut error = kpi_jinja::Error::new(kind, e.message);
         error.0.diagnostic = cancelled;
         if let Some(hint) = e.hint {
             error = error.with_hint(hint);

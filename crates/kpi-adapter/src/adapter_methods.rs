@@ -274,6 +274,15 @@ impl Running<'_> {
         let database = database.map(|d| folded(d, quoting.database));
         let schema = folded(schema, quoting.schema);
         let identifier = folded(identifier, quoting.identifier);
+        if upper {
+            // What this run made has the names as they are written; where they are not quoted the database has others.
+            let mut stored = found.clone();
+            stored.database = found.database.as_deref().map(|d| folded(d, found.quote.database).into());
+            stored.schema = found.schema.as_deref().map(|s| folded(s, found.quote.schema).into());
+            stored.identifier = found.identifier.as_deref().map(|i| folded(i, found.quote.identifier).into());
+            let same = matches(&stored, database.as_deref(), Some(&schema), Some(&identifier))?;
+            return Ok(same.then_some(found));
+        }
         Ok(matches(&found, database.as_deref(), Some(&schema), Some(&identifier))?.then_some(found))
     }
 

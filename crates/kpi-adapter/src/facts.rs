@@ -26,6 +26,10 @@ pub struct AdapterFacts {
     pub disable_transactions: bool,
     /// Names that are not quoted are upper-cased by the database, not lower-cased.
     pub upper_case_names: bool,
+    /// The query comment goes behind the statement unless the project says otherwise: Snowflake cuts off what is in front.
+    pub appends_query_comment: bool,
+    /// The function that makes a moment of a text, where a comparison with a text would be one of texts.
+    pub moment_function: Option<&'static str>,
     /// The target is MotherDuck.
     pub is_motherduck: bool,
     /// Databases that are DuckLakes.

@@ -62,6 +62,10 @@ struct State {
     session: Option<Box<dyn Connection>>,
 }
 
+fn ends_transaction(statement: &str) -> bool {
+    matches!(statement.trim().to_ascii_lowercase().as_str(), "commit" | "begin" | "end")
+}
+
 impl NodeConnection {
     /// A session of `adapter`, not opened yet. `transactions`: whether `auto_begin` begins any.
     pub fn new(
@@ -83,6 +87,9 @@ impl NodeConnection {
     pub fn assign(&self, name: impl Into<Arc<str>>, comment: Option<QueryComment>) {
         let mut state = self.state.lock();
         state.name = name.into();
+        if let Some(session) = state.session.as_mut() {
+            session.carry(comment.as_ref());
+        }
         state.comment = comment;
     }
 
@@ -108,7 +115,8 @@ impl NodeConnection {
         let mut state = self.state.lock();
         if state.session.is_none() {
             let name = state.name.clone();
-            let session = self.adapter.connect(&name)?;
+            let mut session = self.adapter.connect(&name)?;
+            session.carry(state.comment.as_ref());
             *self.cancel.lock() = Some(session.cancel_handle());
             state.session = Some(session);
             if let Some(log) = &self.log {
@@ -171,8 +179,34 @@ impl NodeConnection {
     /// # Errors
     /// The database's. An open transaction is rolled back.
     pub fn execute(&self, sql: &str, auto_begin: bool, fetch: Fetch) -> Result<QueryResult, AdapterError> {
-        let sql = self.comment(sql);
-        self.execute_plain(&sql, auto_begin, fetch)
+        let Some(statements) = self.adapter.split_statements(sql) else {
+            return self.execute_plain(&self.comment(sql), auto_begin, fetch);
+        };
+        // What the caller asked for is what the last statement that does something brings.
+        let mut answer = None;
+        for statement in &statements {
+            let result = self.execute_plain(&self.comment(statement), auto_begin, fetch)?;
+            if answer.is_none() || !ends_transaction(statement) {
+                answer = Some(result);
+            }
+        }
+        answer.ok_or_else(|| {
+            let message = format!("Tried to run an empty query on model '{}'", self.name());
+            AdapterError::new(crate::AdapterErrorKind::Statement, message)
+                .with_hint("a hook or a macro that has nothing to run must not ask for it: put an `if` around the call")
+        })
+    }
+
+    /// Lets another warehouse compute, and says which one did before.
+    ///
+    /// # Errors
+    /// The database's: no such warehouse, or no right to use it.
+    pub fn use_warehouse(&self, warehouse: &str) -> Result<Option<String>, AdapterError> {
+        let current = self.execute("select current_warehouse() as warehouse", false, Fetch::All)?;
+        let before = current.table.rows.first().and_then(|row| row.first()).filter(|cell| **cell != Cell::Null);
+        let before = before.map(Cell::text);
+        self.execute(&format!("use warehouse {warehouse}"), false, Fetch::No)?;
+        Ok(before)
     }
 
     /// Runs statements as they are.

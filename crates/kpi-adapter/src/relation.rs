@@ -169,6 +169,8 @@ pub struct EventTimeFilter {
     pub start: Option<Arc<str>>,
     /// To, exclusive.
     pub end: Option<Arc<str>>,
+    /// The function that makes a moment of a text, where the database does not by itself.
+    pub function: Option<&'static str>,
 }
 
 impl Default for Relation {
@@ -353,10 +355,16 @@ impl Relation {
     pub fn render_event_time_filtered(&self, rendered: String) -> String {
         let Some(filter) = self.extra.as_ref().and_then(|e| e.event_time.as_ref()) else { return rendered };
         let field = &filter.field;
-        let condition = match (&filter.start, &filter.end) {
-            (Some(start), Some(end)) => format!("{field} >= '{start}' and {field} < '{end}'"),
-            (Some(start), None) => format!("{field} >= '{start}'"),
-            (None, Some(end)) => format!("{field} < '{end}'"),
+        let moment = |text: &Option<Arc<str>>| {
+            text.as_deref().map(|text| match filter.function {
+                Some(function) => format!("{function}('{text}')"),
+                None => format!("'{text}'"),
+            })
+        };
+        let condition = match (moment(&filter.start), moment(&filter.end)) {
+            (Some(start), Some(end)) => format!("{field} >= {start} and {field} < {end}"),
+            (Some(start), None) => format!("{field} >= {start}"),
+            (None, Some(end)) => format!("{field} < {end}"),
             (None, None) => return rendered,
         };
         format!("(select * from {rendered} where {condition}){}", self.subquery_alias("et_filter"))
@@ -438,6 +446,7 @@ mod tests {
             field: "at".into(),
             start: Some("2024-01-01".into()),
             end: Some("2024-01-02".into()),
+            function: None,
         });
         assert_eq!(
             filtered.to_string(),

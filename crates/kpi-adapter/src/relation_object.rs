@@ -118,6 +118,7 @@ impl Relation {
                         field: text(dict.get("field_name").as_ref()),
                         start: optional_text(dict.get("start").as_ref()),
                         end: optional_text(dict.get("end").as_ref()),
+                        function: None,
                     });
                     if filter.is_some() || self.extra.is_some() {
                         self.extra_mut().event_time = filter;

@@ -114,6 +114,7 @@ pub(crate) fn carried(diagnostic: Diagnostic) -> Error {
 pub(crate) fn heading(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Database | ErrorKind::Runtime => "Runtime Error",
+        ErrorKind::DatabaseService => "Database Error",
         ErrorKind::Parsing => "Parsing Error",
         _ => "Compilation Error",
     }

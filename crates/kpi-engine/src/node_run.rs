@@ -92,7 +92,7 @@ impl Engine {
                 } else {
                     on_execute();
                     let started = Utc::now();
-                    let mut outcome = match self.execute(task, node, &scope) {
+                    let mut outcome = match self.execute_in_warehouse(task, node, &scope) {
                         Ok(outcome) => outcome,
                         Err(error) => self.failed(node, &error),
                     };
@@ -120,6 +120,27 @@ impl Engine {
         );
         outcome.message = Some(text);
         outcome.error = Some(self.diagnostic(node, error));
+        outcome
+    }
+
+    /// Executes the node in the warehouse that its config names, and goes back to the session's own.
+    fn execute_in_warehouse(
+        self: &Arc<Self>,
+        task: Task,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+    ) -> Result<Outcome> {
+        let own = self.adapter.own_warehouse(&|key| node.config.str(key).map(str::to_owned));
+        let Some(own) = own else { return self.execute(task, node, scope) };
+        let before = scope.connection.use_warehouse(&own)?;
+        let outcome = self.execute(task, node, scope);
+        if let Some(before) = before {
+            let back = scope.connection.execute(&format!("use warehouse {before}"), false, kpi_adapter::Fetch::No);
+            // The node's own error is the one to tell.
+            if outcome.is_ok() {
+                back?;
+            }
+        }
         outcome
     }
 

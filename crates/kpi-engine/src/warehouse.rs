@@ -95,19 +95,20 @@ impl Engine {
         connection: &Arc<NodeConnection>,
     ) -> Result<Option<QueryComment>, Diagnostic> {
         let settings = self.project.packages.first().and_then(|p| p.config.query_comment.clone());
+        let appended = self.facts.appends_query_comment;
         let (text, append) = match settings {
-            None => (None, false),
+            None => (None, appended),
             Some(Json::Null) => return Ok(None),
-            Some(Json::String(text)) => (Some(text), false),
+            Some(Json::String(text)) => (Some(text), appended),
             Some(Json::Object(map)) => (
                 match map.get("comment") {
                     Some(Json::String(text)) => Some(text.clone()),
                     Some(Json::Null) => return Ok(None),
                     _ => None,
                 },
-                map.get("append").and_then(Json::as_bool).unwrap_or(false),
+                map.get("append").and_then(Json::as_bool).unwrap_or(appended),
             ),
-            Some(_) => (None, false),
+            Some(_) => (None, appended),
         };
         let text = match text {
             Some(text) => self.render_comment(&text, node, own, connection)?,

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Parsing,
     /// The database refused a statement.
     Database,
+    /// A database service refused a statement, which dbt calls by another name than an error of a library.
+    DatabaseService,
     /// dbt's runtime errors and everything else.
     Runtime,
 }
@@ -150,7 +152,7 @@ impl ErrorKind {
             Self::ZeroDivision | Self::Overflow => "K0405",
             Self::Recursion => "K0406",
             Self::Compilation | Self::Parsing => "K0407",
-            Self::Database => "K0801",
+            Self::Database | Self::DatabaseService => "K0801",
             Self::Runtime => "K0408",
         }
     }
@@ -169,7 +171,7 @@ impl Error {
         }
         let mut message = data.message.clone();
         let frames = match data.kind {
-            ErrorKind::Database => own_frames(&data.frames),
+            ErrorKind::Database | ErrorKind::DatabaseService => own_frames(&data.frames),
             _ => &data.frames,
         };
         let first = frames.iter().find_map(|frame| frame.span.clone());

@@ -4,6 +4,7 @@ use crate::connection::SnowflakeConnection;
 use crate::exchange::Exchange;
 use crate::session::{ApiSession, runtime};
 use crate::settings::SnowflakeSettings;
+use crate::statement::split;
 use kpi_adapter::{Adapter, AdapterError, AdapterFacts, Connection, Policy};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
@@ -88,6 +89,14 @@ impl Adapter for SnowflakeAdapter {
         STRATEGIES
     }
 
+    fn split_statements<'s>(&self, sql: &'s str) -> Option<Vec<&'s str>> {
+        Some(split(sql))
+    }
+
+    fn own_warehouse(&self, config: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        config("snowflake_warehouse").filter(|own| Some(own) != self.settings.warehouse.as_ref())
+    }
+
     fn cancel_all(&self) {
         let Ok(runtime) = runtime() else { return };
         for exchange in self.running.lock().iter().filter_map(Weak::upgrade) {
@@ -99,6 +108,8 @@ impl Adapter for SnowflakeAdapter {
         let mut facts = AdapterFacts::common(self);
         facts.disable_transactions = true;
         facts.upper_case_names = true;
+        facts.appends_query_comment = true;
+        facts.moment_function = Some("to_timestamp_tz");
         facts
     }
 }

@@ -8,7 +8,7 @@ use crate::session::{Client, runtime};
 use crate::statement::split;
 use kpi_adapter::{
     AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    Policy, QueryResult, Relation, RelationType, SeedColumn, Table,
+    Policy, QueryComment, QueryResult, Relation, RelationType, SeedColumn, Table,
 };
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
@@ -22,6 +22,8 @@ pub(crate) struct SnowflakeConnection {
     in_transaction: bool,
     /// A statement inside a transaction failed: the session is of use again only after a rollback.
     broken: bool,
+    /// What the statements of the running node carry.
+    comment: Option<QueryComment>,
 }
 
 struct Abort(Arc<Exchange>);
@@ -37,7 +39,7 @@ impl Cancel for Abort {
 
 impl SnowflakeConnection {
     pub(crate) fn new(client: Box<dyn Client>) -> Self {
-        Self { client, in_transaction: false, broken: false }
+        Self { client, in_transaction: false, broken: false, comment: None }
     }
 
     pub(crate) fn exchange(&self) -> Arc<Exchange> {
@@ -60,6 +62,10 @@ impl SnowflakeConnection {
                 Err(self.told(error))
             }
         }
+    }
+
+    fn commented(&self, sql: String) -> String {
+        self.comment.as_ref().map_or(sql.clone(), |comment| comment.apply(&sql))
     }
 
     fn told(&self, error: ServiceError) -> AdapterError {
@@ -117,7 +123,7 @@ fn first_word(sql: &str) -> &str {
 
 /// What Snowflake's drivers call the end of a statement: `SUCCESS 3` where rows changed or came.
 fn response(answer: &Answer, returned: usize) -> AdapterResponse {
-    let rows = answer.changed().unwrap_or_else(|| i64::try_from(returned).unwrap_or(i64::MAX));
+    let mut rows = answer.changed().unwrap_or_else(|| i64::try_from(returned).unwrap_or(i64::MAX));
     let mut extra = Map::new();
     if let Some(stats) = answer.stats.as_ref().and_then(Json::as_object) {
         let names = [
@@ -129,6 +135,10 @@ fn response(answer: &Answer, returned: usize) -> AdapterResponse {
         for (theirs, ours) in names {
             if let Some(count) = stats.get(theirs).and_then(Json::as_i64) {
                 extra.insert(ours.into(), count.into());
+                // A table that is created as a query answers with one row that says so: this is how many it got.
+                if ours == "rows_inserted" && count > 0 {
+                    rows = count;
+                }
             }
         }
     }
@@ -173,7 +183,11 @@ impl Connection for SnowflakeConnection {
     fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
         let mut last = Answer::default();
         for statement in split(sql) {
-            last = self.query(statement)?;
+            let answer = self.query(statement)?;
+            // `commit` says nothing of what was committed.
+            if !first_word(statement).eq_ignore_ascii_case("commit") || last.query_id.is_empty() {
+                last = answer;
+            }
         }
         let limit = match fetch {
             Fetch::No => 0,
@@ -314,12 +328,18 @@ impl Connection for SnowflakeConnection {
         format: CsvFormat,
         columns: &[SeedColumn],
     ) -> Result<u64, AdapterError> {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let batches = Batches::of_csv(path, format, columns)?;
-        self.insert(relation, batches)
+        self.insert(relation, &names, batches)
     }
 
     fn load_table(&mut self, relation: &Relation, table: &Table) -> Result<u64, AdapterError> {
-        self.insert(relation, Batches::of_table(table))
+        let names: Vec<&str> = table.columns.iter().map(|name| &**name).collect();
+        self.insert(relation, &names, Batches::of_table(table))
+    }
+
+    fn carry(&mut self, comment: Option<&QueryComment>) {
+        self.comment = comment.cloned();
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {
@@ -329,7 +349,13 @@ impl Connection for SnowflakeConnection {
 
 impl SnowflakeConnection {
     /// Inserts rows in batches, all in one transaction: a seed is there whole or not at all.
-    fn insert(&mut self, relation: &Relation, batches: Batches<'_>) -> Result<u64, AdapterError> {
+    fn insert(
+        &mut self,
+        relation: &Relation,
+        names: &[&str],
+        batches: Batches<'_>,
+    ) -> Result<u64, AdapterError> {
+        let names = names.join(", ");
         let own = !self.in_transaction;
         if own {
             self.begin()?;
@@ -339,7 +365,8 @@ impl SnowflakeConnection {
         let result = (|| {
             for batch in batches {
                 let (rows, values) = batch?;
-                self.query(&format!("{into} {} values\n{values}", relation.render()))?;
+                let sql = format!("{into} {} ({names}) values\n{values}", relation.render());
+                self.query(&self.commented(sql))?;
                 into = "insert into";
                 inserted += rows;
             }

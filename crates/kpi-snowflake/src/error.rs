@@ -74,6 +74,8 @@ impl ServiceError {
                     (false, true) => format!("{code}: "),
                     (false, false) => format!("{code} ({sql_state}): "),
                 };
+                // Some messages have it already.
+                let head = if message.starts_with(&head) { String::new() } else { head };
                 // A failing row may hold anything: its values do not belong in a log.
                 let message = without_row_values(&message);
                 let mut text = format!("{head}{message}");
@@ -82,6 +84,7 @@ impl ServiceError {
                 }
                 let mut error = AdapterError::new(kind, text);
                 error.position = place;
+                error.of_service = kind == AdapterErrorKind::Statement;
                 error.code = Some(if sql_state.is_empty() { code.clone() } else { sql_state });
                 match hint_of_statement(&code, &message) {
                     Some(hint) => error.with_hint(hint),

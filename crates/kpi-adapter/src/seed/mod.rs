@@ -168,9 +168,17 @@ pub(crate) fn load(running: &Running<'_>, args: Args) -> Result<Value> {
         .ok_or_else(|| Error::type_error("load_seed_rows() expects the table of a seed"))?;
     let config = config.as_ref().and_then(Value::as_dict);
     let fast = config.and_then(|c| c.get("fast")).is_none_or(|f| f.is_true());
+    // The names as the table was created with.
+    let quoted = !running.adapter.facts.upper_case_names
+        || config.and_then(|c| c.get("quote_columns")).is_some_and(|q| q.is_true());
+    let named = |name: &str| if quoted { crate::jinja_adapter::quote(name) } else { name.to_owned() };
     match table.seed().filter(|seed| seed.plain && fast) {
         Some(seed) => {
-            running.connection.load_csv(&relation, &seed.path, seed.format(), &seed.seed_columns())?;
+            let mut columns = seed.seed_columns();
+            if running.adapter.facts.upper_case_names {
+                columns.iter_mut().for_each(|column| column.name = named(&column.name));
+            }
+            running.connection.load_csv(&relation, &seed.path, seed.format(), &columns)?;
             let path = seed.path.to_string_lossy().replace('\'', "''");
             let delimiter = char::from(seed.delimiter).to_string().replace('\'', "''");
             Ok(Value::from(format!(
@@ -178,8 +186,12 @@ pub(crate) fn load(running: &Running<'_>, args: Args) -> Result<Value> {
             )))
         }
         None => {
-            running.connection.load_table(&relation, &table.to_table()?)?;
-            let names: Vec<String> = table.names.iter().map(|n| crate::jinja_adapter::quote(n)).collect();
+            let mut rows = table.to_table()?;
+            let names: Vec<String> = table.names.iter().map(|name| named(name)).collect();
+            if running.adapter.facts.upper_case_names {
+                rows.columns = names.iter().map(|name| name.as_str().into()).collect();
+            }
+            running.connection.load_table(&relation, &rows)?;
             let marks = vec!["?"; names.len()].join(", ");
             Ok(Value::from(format!("insert into {relation} ({}) values ({marks})", names.join(", "))))
         }

@@ -58,6 +58,11 @@ impl NodeScope {
             (None, None) => return None,
         };
         let field = input.field()?;
-        Some(EventTimeFilter { field, start: Some(printed(start).into()), end: Some(printed(end).into()) })
+        Some(EventTimeFilter {
+            field,
+            start: Some(printed(start).into()),
+            end: Some(printed(end).into()),
+            function: self.engine.facts.moment_function,
+        })
     }
 }

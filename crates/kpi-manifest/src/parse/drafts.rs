@@ -364,7 +364,7 @@ pub(super) fn static_config(args: Args) -> Result<Map<String, Json>, Error> {
 pub(super) fn diagnostic(error: &Error, heading: &str, file: &Arc<SourceFile>) -> Diagnostic {
     let kind = match error.kind() {
         ErrorKind::Parsing => "Parsing Error",
-        ErrorKind::Database => "Database Error",
+        ErrorKind::Database | ErrorKind::DatabaseService => "Database Error",
         _ => "Compilation Error",
     };
     let mut diagnostic = error.to_diagnostic(kind, Some(heading));

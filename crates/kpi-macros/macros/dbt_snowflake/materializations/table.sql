@@ -62,17 +62,20 @@
   {%- if iceberg %}
   {{ kpi_snowflake_iceberg_options(relation) }}
   {%- endif %}
+  {%- if not temporary and config.get('copy_grants', false) %}
+  copy grants
+  {%- endif %}
+  {%- if not temporary and config.get('copy_tags', false) %}
+  copy tags
+  {%- endif %}
   {%- if not temporary and config.get('row_access_policy') %}
   with row access policy {{ config.get('row_access_policy') }}
   {%- endif %}
   {%- if not temporary and config.get('table_tag') %}
   with tag ({{ config.get('table_tag') }})
   {%- endif %}
-  {%- if not temporary and config.get('copy_grants', false) %}
-  copy grants
-  {%- endif %}
-  {%- if not temporary and config.get('copy_tags', false) %}
-  copy tags
+  {%- if not temporary and config.get('change_tracking') is not none %}
+  change_tracking = {{ config.get('change_tracking') }}
   {%- endif %}
   as (
     {%- set query = get_select_subquery(compiled_code) if checked else compiled_code -%}
@@ -96,11 +99,21 @@
   {%- set folder = config.get('base_location_root') or '_dbt' -%}
   {%- set subpath = config.get('base_location_subpath') -%}
   {%- set place = [folder, relation.schema, relation.identifier] + ([subpath] if subpath else []) %}
+  {%- set partitions = config.get('partition_by') %}
+  {%- if partitions %}
+  partition by ({{ partitions if partitions is string else partitions | join(', ') }})
+  {%- endif %}
   {%- if config.get('external_volume') %}
   external_volume = {{ kpi_snowflake_text(config.get('external_volume')) }}
   {%- endif %}
   catalog = 'snowflake'
   base_location = {{ kpi_snowflake_text(place | join('/')) }}
+  {%- for option in ['iceberg_version', 'max_data_extension_time_in_days', 'data_retention_time_in_days'] if config.get(option) is not none %}
+  {{ option }} = {{ config.get(option) }}
+  {%- endfor %}
+  {%- if config.get('storage_serialization_policy') %}
+  storage_serialization_policy = {{ kpi_snowflake_text(config.get('storage_serialization_policy')) }}
+  {%- endif %}
 {%- endmacro -%}
 
 {%- macro snowflake__get_replace_table_sql(relation, sql) -%}

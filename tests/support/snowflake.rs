@@ -1,0 +1,171 @@
+//! The Snowflake emulator (`emulator.py`), projects on it, and what it kept.
+//!
+//! One emulator serves all tests of a run; each test has a database of its own.
+
+use super::{Call, Project};
+use serde_json::Value as Json;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Emulator {
+    port: u16,
+    /// Its standard input stays open as long as this process lives.
+    _child: Child,
+}
+
+/// The emulator, started with the first test that asks for it; why there is none where it cannot be.
+fn emulator() -> &'static Result<Emulator, String> {
+    static EMULATOR: OnceLock<Result<Emulator, String>> = OnceLock::new();
+    EMULATOR.get_or_init(|| {
+        let started = start();
+        if let Err(reason) = &started {
+            assert!(std::env::var_os("KPI_REQUIRE_EMULATOR").is_none(), "no Snowflake emulator: {reason}");
+            eprintln!("tests on Snowflake are skipped: {reason}");
+        }
+        started
+    })
+}
+
+fn start() -> Result<Emulator, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Beside the artifacts of every profile, where `make test` puts it.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder").join("snowflake-emulator");
+    let setup = Command::new(root.join("scripts/setup-emulator"))
+        .arg(&folder)
+        .output()
+        .map_err(|error| format!("scripts/setup-emulator: {error}"))?;
+    match setup.status.code() {
+        Some(0) => {}
+        Some(3) => return Err(String::from_utf8_lossy(&setup.stderr).trim().to_owned()),
+        _ => panic!("scripts/setup-emulator: {}", String::from_utf8_lossy(&setup.stderr)),
+    }
+    let mut child = Command::new(folder.join("bin/python"))
+        .arg(root.join("tests/support/snowflake/emulator.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the emulator starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    let port = line.trim().parse().expect("the emulator's port");
+    Ok(Emulator { port, _child: child })
+}
+
+/// A dbt project on a database of its own in the emulator.
+pub struct Snowflake {
+    pub project: Project,
+    pub database: String,
+    port: u16,
+}
+
+impl Snowflake {
+    /// A project with these files and a `profiles.yml` of dbt-snowflake's. `None` where no emulator can be.
+    pub fn project(files: &[(&str, &str)]) -> Option<Self> {
+        Self::with(files, "")
+    }
+
+    /// As [`Self::project`]; `settings` are further lines of the target, each with its line break.
+    pub fn with(files: &[(&str, &str)], settings: &str) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let port = emulator().as_ref().ok()?.port;
+        let database = format!("shop_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let project = Project::bare(files);
+        if !project.path("dbt_project.yml").exists() && !project.path("kpi.toml").exists() {
+            project.write("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n");
+        }
+        let output = format!(
+            "      type: snowflake\n      account: fakesnow\n      user: kpi\n      password: s3cret-word\n      \
+             host: 127.0.0.1\n      port: {port}\n      protocol: http\n      database: {database}\n      \
+             schema: sales\n      warehouse: wh\n      role: builder\n      threads: 4\n"
+        );
+        // What a test sets stands instead of what all have.
+        let set: Vec<&str> = settings.lines().filter_map(|line| line.split(':').next()).collect();
+        let kept = output.lines().filter(|line| {
+            !set.iter().any(|key| line.trim_start().split(':').next() == Some(key.trim()))
+        });
+        let mut profile = "shop:\n  target: dev\n  outputs:\n    dev:\n".to_owned();
+        for line in kept.map(str::to_owned).chain(settings.lines().map(|line| format!("      {line}"))) {
+            profile.push_str(&line);
+            profile.push('\n');
+        }
+        project.write("profiles.yml", profile);
+        Some(Self { project, database, port })
+    }
+
+    pub fn kpi(&self, arguments: &[&str]) -> Call {
+        self.project.kpi(arguments)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Json {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the emulator");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: emulator\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let body = answer.split_once("\r\n\r\n").expect("a body").1;
+        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
+    }
+
+    /// Everything that was sent for this database, in order.
+    pub fn log(&self) -> Vec<Json> {
+        let log = self.ask("GET", &format!("/emulator/log?database={}", self.database), "");
+        log.as_array().expect("a log").clone()
+    }
+
+    /// The statements since `from` (a length of [`Self::log`]), without query comments, in one line each; the
+    /// database's name is `shop`.
+    pub fn sent(&self, from: usize) -> Vec<String> {
+        self.log()[from..]
+            .iter()
+            .filter(|entry| entry["describe"] != true)
+            .filter_map(|entry| entry["sql"].as_str())
+            .map(|sql| {
+                let sql = without_comment(sql);
+                let words: Vec<&str> = sql.split_whitespace().collect();
+                words.join(" ").replace(&self.database, "shop").replace(&self.database.to_uppercase(), "SHOP")
+            })
+            .collect()
+    }
+
+    /// Warehouses, roles, grants and dynamic tables of the account, which all tests share.
+    pub fn account(&self) -> Json {
+        self.ask("GET", "/emulator/account", "")
+    }
+
+    /// Rows in the emulator, cells joined by `|`. `{}` in the SQL is the database.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        let answer = self.ask("POST", "/emulator/rows", &sql.replace("{}", &self.database));
+        let rows = answer.as_array().unwrap_or_else(|| panic!("{sql}: {answer}"));
+        rows.iter()
+            .map(|row| {
+                let cells: Vec<&str> =
+                    row.as_array().expect("a row").iter().filter_map(Json::as_str).collect();
+                cells.join("|")
+            })
+            .collect()
+    }
+}
+
+fn without_comment(sql: &str) -> &str {
+    match (sql.trim().strip_prefix("/*"), sql.trim().rfind("/* {\"app\"")) {
+        (Some(rest), _) if rest.trim_start().starts_with("{\"app\"") => {
+            rest.split_once("*/").map_or("", |(_, after)| after)
+        }
+        (_, Some(at)) => &sql.trim()[..at],
+        _ => sql,
+    }
+}
+
+/// The folder of the emulator's Python.
+#[allow(dead_code)]
+pub fn python() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder").join("snowflake-emulator/bin/python")
+}

@@ -1,0 +1,600 @@
+"""Answers as a Snowflake account does, on this machine, for the tests.
+
+SQL runs on fakesnow (DuckDB). Around it stands what a client meets at the real service and fakesnow does not have:
+renewal of sessions, statements that take long, results in parts, aborted statements, warehouses, roles, grants, query
+tags, dynamic tables. Prints its port, serves until its standard input is closed.
+
+A statement asks for a fault in a comment, `/* emulate: NAME=VALUE */`:
+
+    busy=503x2    HTTP 503 at the first two attempts; the statement does not run then
+    running=3     the statement goes on in the background: three polls before its result is there
+    expired=1     the session has expired when it is first sent; with expired=2 its master token too
+    parts=3       the result comes in three parts besides the first rows
+    lost=1        the statement runs, and the connection breaks off in the middle of the answer
+    lost=0        the connection breaks off before the statement runs
+    hold=1        the statement runs until it is aborted (or 30 seconds)
+    html=1        a proxy's page instead of an answer
+
+Tests look at `/emulator/log?database=X` (what was sent, in order), at `/emulator/rows` (POST of SQL: rows as texts) and at
+`/emulator/account` (warehouses, roles, grants).
+"""
+
+import asyncio
+import base64
+import collections
+import datetime
+import decimal
+import gzip
+import io
+import json
+import logging
+import os
+import re
+import secrets
+import socket
+import sys
+import threading
+import uuid
+
+import duckdb
+import fakesnow.server as fake
+import pyarrow as pa
+import uvicorn
+from fakesnow.dialect import parse_one
+from snowflake.connector.errors import ProgrammingError
+from sqlglot import exp
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+FAULT = re.compile(r"/\*\s*emulate:\s*(\w+)=(\S+)\s*\*/")
+TEXT = {"type": "text", "length": 16777216, "byteLength": 16777216, "nullable": True, "precision": None, "scale": None,
+        "database": "", "schema": "", "table": "", "collation": None}
+OBJECT = r"(?:\"[^\"]*\"|[\w$]+)(?:\.(?:\"[^\"]*\"|[\w$]+))*"
+
+
+def plain(sql):
+    """The statement without comments around it and without a semicolon."""
+    text = sql.strip()
+    while text.startswith(("/*", "--")):
+        text = (text.split("*/", 1) if text.startswith("/*") else text.split("\n", 1) + [""])[1].strip()
+    while text.endswith(("*/", ";")):
+        text = text[: text.rindex("/*")].strip() if text.endswith("*/") else text[:-1].strip()
+    return text
+
+
+def named(text):
+    """Parts of a name as the catalog has them."""
+    parts = re.findall(r"\"[^\"]*\"|[\w$]+", text)
+    return [part[1:-1] if part.startswith('"') else part.upper() for part in parts]
+
+
+class Session:
+    count = 0
+
+    def __init__(self, database, warehouse, role, parameters):
+        Session.count += 1
+        self.number = Session.count
+        self.database = database
+        self.warehouse = (warehouse or "").upper()
+        self.role = (role or "PUBLIC").upper()
+        self.tag = parameters.get("QUERY_TAG", "")
+        self.last_query = ""
+
+
+class Account:
+    """What fakesnow does not keep: warehouses, roles, grants, dynamic tables, masking of nothing."""
+
+    def __init__(self):
+        self.warehouses = {}
+        self.roles = {}
+        self.grants = []
+        self.dynamic = {}
+        self.clusters = {}
+        self.comments = {}
+
+    def answer(self, sql, session):
+        """Columns and rows of a statement that the account answers by itself, or None."""
+        done = ["status"], [["Statement executed successfully."]]
+        if match := re.fullmatch(r"(?is)alter\s+session\s+set\s+query_tag\s*=\s*'((?:[^'\\]|''|\\.)*)'", sql):
+            session.tag = match[1].replace("''", "'").replace("\\\\", "\\")
+            return done
+        if re.fullmatch(r"(?is)alter\s+session\s+unset\s+query_tag", sql):
+            session.tag = ""
+            return done
+        if re.match(r"(?is)show\s+parameters\s+like\s+'query_tag'\s+in\s+session", sql):
+            return ["key", "value", "default"], [["QUERY_TAG", session.tag, ""]]
+        if match := re.fullmatch(rf"(?is)use\s+warehouse\s+({OBJECT})", sql):
+            session.warehouse = named(match[1])[0]
+            return done
+        if match := re.fullmatch(rf"(?is)use\s+(?:secondary\s+)?roles?\s+({OBJECT})", sql):
+            session.role = named(match[1])[0]
+            return done
+        if re.fullmatch(r"(?is)select\s+current_warehouse\(\)(?:\s+as\s+\w+)?", sql):
+            return ["WAREHOUSE"], [[session.warehouse or None]]
+        if re.fullmatch(r"(?is)select\s+last_query_id\(\)", sql):
+            return ["LAST_QUERY_ID()"], [[session.last_query or None]]
+        if re.match(r"(?is)select\s+system\$", sql):
+            return ["SYSTEM"], [["done"]]
+        return self.owned(sql, done)
+
+    def owned(self, sql, done):
+        if match := re.match(rf"(?is)create\s+warehouse\s+(if\s+not\s+exists\s+)?({OBJECT})\s*(.*)", sql):
+            name = named(match[2])[0]
+            if not (match[1] and name in self.warehouses):
+                self.warehouses[name] = self.properties(match[3])
+            return done
+        if match := re.match(rf"(?is)alter\s+warehouse\s+(?:if\s+exists\s+)?({OBJECT})\s+set\s+(.*)", sql):
+            self.warehouses[named(match[1])[0]].update(self.properties(match[2]))
+            return done
+        if re.match(r"(?is)show\s+warehouses", sql):
+            like = re.search(r"(?i)like\s+'([^']*)'", sql)
+            rows = [
+                [name, "SUSPENDED", kept.get("WAREHOUSE_SIZE", "X-Small"), kept.get("AUTO_SUSPEND", "600"),
+                 kept.get("AUTO_RESUME", "true").lower(), kept.get("COMMENT", "")]
+                for name, kept in self.warehouses.items()
+                if not like or like[1].upper() == name
+            ]
+            return ["name", "state", "size", "auto_suspend", "auto_resume", "comment"], rows
+        if match := re.match(rf"(?is)create\s+role\s+(?:if\s+not\s+exists\s+)?({OBJECT})(.*)", sql):
+            self.roles.setdefault(named(match[1])[0], self.properties(match[2]).get("COMMENT", ""))
+            return done
+        if re.match(r"(?is)show\s+roles", sql):
+            return ["name", "comment"], [[name, comment] for name, comment in self.roles.items()]
+        if match := re.match(rf"(?is)show\s+grants\s+to\s+(role|user)\s+({OBJECT})", sql):
+            grantee = named(match[2])[0]
+            rows = [[g[0], g[1], g[2], g[3], g[4]] for g in self.grants if g[3:] == [match[1].upper(), grantee]]
+            return ["privilege", "granted_on", "name", "granted_to", "grantee_name"], rows
+        if match := re.match(rf"(?is)show\s+future\s+grants\s+to\s+role\s+({OBJECT})", sql):
+            rows = [
+                [g[0], g[1].removeprefix("FUTURE "), g[2], g[3], g[4]]
+                for g in self.grants
+                if g[4] == named(match[1])[0] and g[1].startswith("FUTURE ")
+            ]
+            return ["privilege", "grant_on", "name", "grant_to", "grantee_name"], rows
+        if match := re.match(rf"(?is)show\s+grants\s+on\s+(?:\w+\s+)?({OBJECT})$", sql):
+            rows = [g for g in self.grants if g[2] == ".".join(named(match[1]))]
+            owner = ["OWNERSHIP", "TABLE", ".".join(named(match[1])), "ROLE", "SYSADMIN"]
+            return ["privilege", "granted_on", "name", "granted_to", "grantee_name"], [owner, *rows]
+        pattern = (
+            rf"(?is)(grant|revoke)\s+([\w\s,]+?)\s+on\s+((?:future\s+)?[\w\s]+?\s+in\s+(?:schema|database)|(?:\w+\s+)??)\s*"
+            rf"({OBJECT})\s+(?:to|from)\s+(?:(role|user|share)\s+)?({OBJECT})"
+        )
+        if match := re.fullmatch(pattern, sql):
+            for privilege in match[2].split(","):
+                kind = " ".join(match[3].upper().split()) or "TABLE"
+                if kind.startswith("FUTURE "):
+                    words = kind.removeprefix("FUTURE ").split()
+                    kind, name = f"FUTURE {words[0].removesuffix('S')}", ".".join(named(match[4]) + [f"<{words[0].removesuffix('S')}>"])
+                else:
+                    name = ".".join(named(match[4]))
+                grant = [" ".join(privilege.upper().split()), kind, name, (match[5] or "role").upper(), named(match[6])[0]]
+                if match[1].lower() == "grant" and grant not in self.grants:
+                    self.grants.append(grant)
+                elif match[1].lower() == "revoke":
+                    self.grants = [g for g in self.grants if [g[0], g[2], g[4]] != [grant[0], grant[2], grant[4]]]
+            return done
+        if match := re.fullmatch(rf"(?is)(grant|revoke)\s+role\s+({OBJECT})\s+(?:to|from)\s+(role|user)\s+({OBJECT})", sql):
+            grant = ["USAGE", "ROLE", named(match[2])[0], match[3].upper(), named(match[4])[0]]
+            if match[1].lower() == "grant" and grant not in self.grants:
+                self.grants.append(grant)
+            return done
+        if match := re.match(rf"(?is)alter\s+(?:iceberg\s+|dynamic\s+)?table\s+({OBJECT})\s+cluster\s+by\s+(.*)", sql):
+            self.clusters[".".join(named(match[1]))] = match[2]
+            return done
+        if re.match(rf"(?is)alter\s+(?:iceberg\s+)?table\s+{OBJECT}\s+(resume|suspend)\s+recluster", sql):
+            return done
+        return self.of_dynamic_tables(sql, done)
+
+    def of_dynamic_tables(self, sql, done):
+        if match := re.match(r"(?is)show\s+dynamic\s+tables\s+like\s+'([^']*)'\s+in\s+schema\s+(.*)", sql):
+            place = named(match[2])
+            rows = [
+                [name, place[-1], kept.get("TARGET_LAG", ""), kept.get("WAREHOUSE", "").upper(), kept.get("REFRESH_MODE", "AUTO"),
+                 kept.get("INITIALIZATION_WAREHOUSE"), kept.get("SCHEDULER"), kept.get("cluster_by", ""), kept.get("immutable_where", "")]
+                for key, kept in self.dynamic.items()
+                for name in [key.split(".")[-1]]
+                if name.upper() == match[1].upper() and key.split(".")[:-1][-len(place):] == place
+            ]
+            columns = ["name", "schema_name", "target_lag", "warehouse", "refresh_mode", "initialization_warehouse",
+                       "scheduler", "cluster_by", "immutable_where"]
+            return columns, rows
+        if match := re.match(rf"(?is)alter\s+dynamic\s+table\s+({OBJECT})\s+set\s+(.*)", sql):
+            self.dynamic.setdefault(".".join(named(match[1])), {}).update(self.properties(match[2]))
+            return done
+        if match := re.match(rf"(?is)alter\s+dynamic\s+table\s+({OBJECT})\s+unset\s+(\w+)", sql):
+            self.dynamic.setdefault(".".join(named(match[1])), {}).pop(match[2].upper(), None)
+            return done
+        if re.match(r"(?is)alter\s+dynamic\s+table\s", sql):
+            return done
+        return None
+
+    def note(self, sql):
+        """Keeps what a statement that fakesnow runs says besides."""
+        match = re.match(rf"(?is)create\s+(?:or\s+replace\s+)?(?:transient\s+)?(dynamic\s+)?(?:\w+\s+)?table\s+({OBJECT})(.*)", sql)
+        if match and match[1]:
+            head = re.split(r"(?i)\bas\s*\(", match[3])[0]
+            kept = self.properties(head)
+            for clause in ("cluster by", "immutable where"):
+                if found := re.search(rf"(?i){clause}\s*\((.*?)\)", head):
+                    kept[clause.replace(" ", "_")] = found[1]
+            self.dynamic[".".join(named(match[2]))] = kept
+        elif match:
+            self.dynamic.pop(".".join(named(match[2])), None)
+        elif match := re.match(rf"(?is)drop\s+(?:dynamic\s+)?(?:table|view)\s+(?:if\s+exists\s+)?({OBJECT})", sql):
+            self.dynamic.pop(".".join(named(match[1])), None)
+
+    @staticmethod
+    def properties(text):
+        found = re.findall(r"(\w+)\s*=\s*('(?:[^']|'')*'|[\w-]+)", text)
+        return {key.upper(): value.strip("'") for key, value in found}
+
+
+class Emulator:
+    def __init__(self):
+        self.account = Account()
+        self.sessions = {}
+        self.masters = {}
+        self.log = []
+        self.times = collections.Counter()
+        self.background = {}
+        self.answers = {}
+        self.parts = {}
+        self.aborts = {}
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await fake.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        if request.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        path = request.url.path
+        if path == "/session/v1/login-request":
+            response = await self.login(request, body)
+        elif path == "/session/token-request":
+            response = self.renew(request, json.loads(body))
+        elif path == "/queries/v1/query-request":
+            response = await self.query(request, json.loads(body))
+        elif path == "/queries/v1/abort-request":
+            response = self.abort(json.loads(body))
+        elif match := re.fullmatch(r"/queries/([^/]+)/result", path):
+            response = await self.result(match[1])
+        elif match := re.fullmatch(r"/emulator/part/(\w+)", path):
+            response = Response(self.parts[match[1]])
+        elif path == "/emulator/log":
+            response = JSONResponse([e for e in self.log if e["database"] == request.query_params["database"].upper()])
+        elif path == "/emulator/account":
+            kept = self.account
+            response = JSONResponse({"warehouses": kept.warehouses, "roles": list(kept.roles), "grants": kept.grants,
+                                     "dynamic": kept.dynamic, "clusters": kept.clusters})
+        elif path == "/emulator/rows":
+            response = self.rows(body.decode())
+        else:
+            status, answer = await self.inside(request, body)
+            response = JSONResponse(answer, status_code=status)
+        if response is None:
+            # A head that promises more than comes: the server closes the connection.
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+            await send({"type": "http.response.body", "body": b"{", "more_body": False})
+            return
+        await response(scope, receive, send)
+
+    async def inside(self, request, body):
+        """What fakesnow answers."""
+        headers = [(k, v) for k, v in request.scope["headers"] if k not in (b"content-encoding", b"content-length")]
+        sent, told = False, {}
+
+        async def receive():
+            nonlocal sent
+            if sent:
+                await asyncio.sleep(3600)
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                told["status"] = message["status"]
+            else:
+                told["body"] = told.get("body", b"") + message.get("body", b"")
+
+        try:
+            await fake.app({**request.scope, "headers": headers}, receive, send)
+            return told["status"], json.loads(told["body"])
+        except Exception as error:  # noqa: BLE001: what fakesnow cannot do is an error of the statement
+            return 200, {"success": False, "code": "000001", "message": f"the emulator cannot: {error}", "data": {"sqlState": "XX000"}}
+
+    async def login(self, request, body):
+        asked = json.loads(body)["data"]
+        parameters = {key.upper(): value for key, value in (asked.get("SESSION_PARAMETERS") or {}).items()}
+        database = (request.query_params.get("databaseName") or "").upper()
+        entry = {"database": database, "login": asked.get("LOGIN_NAME"), "account": asked.get("ACCOUNT_NAME"),
+                 "authenticator": asked.get("AUTHENTICATOR"), "parameters": parameters,
+                 "proofs": [key for key in ("PASSWORD", "TOKEN", "PASSCODE", "PROOF_KEY") if key in asked]}
+        self.log.append(entry)
+        user = (asked.get("LOGIN_NAME") or "").lower()
+        if asked.get("PASSWORD") == "wrong" or user == "nobody":
+            return JSONResponse({"data": {"authnMethod": "USERNAME_PASSWORD"}, "code": "390100",
+                                 "message": "Incorrect username or password was specified.", "success": False})
+        if user == "locked":
+            return JSONResponse({"data": {}, "code": "390102", "message": "User account is locked.", "success": False})
+        if (request.query_params.get("roleName") or "").lower() == "forbidden":
+            return JSONResponse({"data": {}, "code": "390189", "success": False,
+                                 "message": "Role 'FORBIDDEN' specified in the connect string is not granted to this user."})
+        status, answer = await self.inside(request, body)
+        data = answer.get("data")
+        if not answer.get("success"):
+            return JSONResponse(answer, status_code=status)
+        master = secrets.token_hex(16)
+        self.masters[master] = data["token"]
+        session = Session(database, request.query_params.get("warehouse"), request.query_params.get("roleName"), parameters)
+        self.sessions[data["token"]] = session
+        data.update(masterToken=master, validityInSeconds=3600, masterValidityInSeconds=14400, sessionId=session.number)
+        data["sessionInfo"].update(warehouseName=session.warehouse, roleName=session.role)
+        return JSONResponse({"code": None, "message": None, **answer})
+
+    def renew(self, request, asked):
+        master, old = fake.to_token(request), asked.get("oldSessionToken")
+        session = self.sessions.get(old)
+        self.log.append({"database": session.database if session else "", "renewed": master in self.masters})
+        if master not in self.masters or old not in fake.sessions:
+            return JSONResponse({"data": None, "code": "390114", "success": False,
+                                 "message": "Authentication token has expired. The user must authenticate again."})
+        new = secrets.token_hex(16)
+        fake.sessions[new], self.sessions[new] = fake.sessions[old], session
+        return JSONResponse({"success": True, "code": None, "message": None, "data": {
+            "sessionToken": new, "masterToken": master, "sessionId": session.number,
+            "validityInSecondsST": 3600, "validityInSecondsMT": 14400}})
+
+    def abort(self, asked):
+        held = self.aborts.get(asked.get("requestId"))
+        self.log.append({"database": held[0] if held else "", "aborted": asked.get("sqlText")})
+        if held:
+            held[1].set()
+        return JSONResponse({"data": None, "code": None, "message": None, "success": True})
+
+    async def query(self, request, asked):
+        sql = asked["sqlText"]
+        token = fake.to_token(request)
+        session = self.sessions.get(token)
+        if session is None:
+            return JSONResponse({"data": None, "code": "390104", "success": False,
+                                 "message": "User must login again to access the service."}, status_code=401)
+        number = request.query_params.get("requestId")
+        faults = dict(FAULT.findall(sql))
+        # Once per statement of a session's database, however many attempts it takes.
+        self.times[session.database, sql] += 1
+        time = self.times[session.database, sql]
+        entry = {"database": session.database, "session": session.number, "warehouse": session.warehouse,
+                 "tag": session.tag, "sql": sql, "describe": bool(asked.get("describeOnly"))}
+        self.log.append(entry)
+        if "busy" in faults:
+            status, attempts = faults["busy"].split("x")
+            if time <= int(attempts):
+                return Response("busy", status_code=int(status))
+        if "html" in faults and time == 1:
+            return Response("<html>proxy</html>", status_code=403)
+        if "expired" in faults and time == 1:
+            if faults["expired"] == "2":
+                self.masters = {key: value for key, value in self.masters.items() if self.sessions.get(value) is not session}
+            return JSONResponse({"data": None, "code": "390112", "success": False,
+                                 "message": "Your session has expired. Please login again."})
+        if faults.get("lost") == "0" and time == 1:
+            return None
+        if number in self.answers:
+            return JSONResponse(self.answers[number])
+        if "hold" in faults:
+            event = asyncio.Event()
+            self.aborts[number] = session.database, event
+            try:
+                await asyncio.wait_for(event.wait(), 30)
+            except TimeoutError:
+                pass
+            else:
+                return JSONResponse({"success": False, "code": "000604", "message": "SQL execution canceled", "data": {
+                    "errorCode": "000604", "sqlState": "57014", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1}})
+        answer = await self.run(request, asked, session, faults)
+        query = (answer.get("data") or {}).get("queryId")
+        if query and not re.fullmatch(r"(?is)select\s+last_query_id\(\)", plain(sql)):
+            session.last_query = query
+        if "running" in faults:
+            self.background[query] = [int(faults["running"]), answer]
+            return JSONResponse(self.in_progress(query, "333334"))
+        if faults.get("lost") == "1" and time == 1:
+            self.background[query] = [0, answer]
+            self.answers[number] = answer
+            return None
+        return JSONResponse(answer)
+
+    @staticmethod
+    def in_progress(query, code):
+        return {"success": code == "333334", "code": code, "message": "Query execution in progress.",
+                "data": {"queryId": query, "getResultUrl": f"/queries/{query}/result", "queryAbortsAfterSecs": 300}}
+
+    async def result(self, query):
+        if query not in self.background:
+            return JSONResponse({"data": None, "code": "000709", "message": "Statement not found", "success": False})
+        waiting = self.background[query]
+        self.log.append({"database": "", "polled": query})
+        if waiting[0] > 0:
+            waiting[0] -= 1
+            await asyncio.sleep(0.05)
+            return JSONResponse(self.in_progress(query, "333333"))
+        return JSONResponse(waiting[1])
+
+    async def run(self, request, asked, session, faults):
+        sql = plain(asked["sqlText"])
+        told = self.account.answer(sql, session)
+        if told is None:
+            try:
+                told = await asyncio.get_running_loop().run_in_executor(None, self.by_hand, request, sql)
+            except duckdb.Error as error:
+                missing = isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
+                return self.refused("002003" if missing else "100038", "42S02" if missing else "22018", str(error))
+            except ProgrammingError as error:
+                return self.refused(f"{error.errno:06d}", error.sqlstate, error.msg)
+        if told is not None:
+            columns, rows = told
+            return self.finished(session, {
+                "rowtype": [{**TEXT, "name": name} for name in columns],
+                "rowset": [[None if v is None else str(v) for v in row] for row in rows],
+                "statementTypeId": self.kind_of(sql), "queryId": str(uuid.uuid4()), "total": len(rows)}, faults, request)
+        text = re.sub(r"(?is)^(create\s+(?:or\s+replace\s+)?)(?:temporary|temp)\s+", r"\1", sql)
+        if re.match(r"(?is)create\s", text):
+            text = self.without_clauses(text)
+        status, answer = await self.inside(request, json.dumps({**asked, "sqlText": text}).encode())
+        data = answer.get("data")
+        if not answer.get("success"):
+            code = answer.get("code") or "000001"
+            return self.refused(code, (data or {}).get("sqlState"), answer.get("message") or f"HTTP {status}")
+        self.account.note(sql)
+        if data.get("queryResultFormat") == "arrow":
+            data["rowset"] = texts(data.pop("rowsetBase64"), data["rowtype"])
+        if re.match(r"(?is)show\s+(terse\s+)?objects", sql):
+            self.mark_dynamic(data)
+        return self.finished(session, data, faults, request)
+
+    @staticmethod
+    def without_clauses(sql):
+        """A create without what DuckDB has no word for: the log holds it as it was sent."""
+        head, *rest = re.split(r"(?i)(\sas\s*\()", sql, maxsplit=1)
+        head = re.sub(r"(?is)\bcopy\s+(grants|tags)\b", " ", head)
+        head = re.sub(r"(?is)\bwith\s+row\s+access\s+policy\s+\S+\s+on\s*\([^)]*\)", " ", head)
+        head = re.sub(r"(?is)\bwith\s+tag\s*\((?:[^()']|'[^']*')*\)", " ", head)
+        head = re.sub(r"(?is)\b(change_tracking|data_retention_time_in_days)\s*=\s*\S+", " ", head)
+        return head + "".join(rest)
+
+    def mark_dynamic(self, data):
+        names = [column["name"] for column in data["rowtype"]]
+        for row in data["rowset"]:
+            cells = dict(zip(names, row))
+            place = ".".join([cells["database_name"], cells["schema_name"], cells["name"]])
+            if any(place.endswith(key) for key in self.account.dynamic):
+                row[names.index("is_dynamic")] = "Y"
+
+    @staticmethod
+    def kind_of(sql):
+        word = sql.split(None, 1)[0].lower()
+        return {"merge": 0x3400, "delete": 0x3300, "insert": 0x3100}.get(word, 0)
+
+    def by_hand(self, request, sql):
+        """Statements that fakesnow refuses and DuckDB can be made to do."""
+        connection = fake.sessions[fake.to_token(request)]
+        if re.match(r"(?is)merge\s", sql):
+            return self.merge(connection, sql)
+        if match := re.fullmatch(rf"(?is)alter\s+table\s+({OBJECT})\s+drop\s+column\s+(.*,.*)", sql):
+            for column in match[2].split(","):
+                connection.cursor().execute(f"alter table {match[1]} drop column {column}")
+            return ["status"], [["Statement executed successfully."]]
+        if match := re.fullmatch(rf"(?is)alter\s+table\s+({OBJECT})\s+swap\s+with\s+({OBJECT})", sql):
+            one, other = match[1], match[2]
+            last = f'"{secrets.token_hex(6)}"'
+            beside = ".".join(one.split(".")[:-1] + [last])
+            for old, new in ((one, last), (other, named(one)[-1]), (beside, named(other)[-1])):
+                new = new if new.startswith('"') else f'"{new}"'
+                connection.cursor().execute(f"alter table {old} rename to {new}")
+            return ["status"], [["Statement executed successfully."]]
+        if match := re.fullmatch(rf"(?is)alter\s+(?:table|view)\s+({OBJECT})\s+(?:alter|modify)\s+(.*\scomment\s.*)", sql):
+            return ["status"], [["Statement executed successfully."]]
+        if match := re.match(rf"(?is)comment\s+on\s+([\w\s]+?)\s+({OBJECT})\s+is\s+(\$\$.*\$\$|'.*')$", sql):
+            # fakesnow reads no quotes inside.
+            words = re.sub(r"['\\]", "`", match[3].strip("$'"))
+            connection.cursor().execute(f"comment on {match[1].split()[-1]} {match[2]} is '{words}'")
+            return ["status"], [["Statement executed successfully."]]
+        if match := re.match(r"(?is)explain\s+using\s+(json|tabular)\s+(.*)", sql):
+            connection.cursor().execute(f"explain {match[2]}")
+            plan = {"GlobalStats": {"partitionsTotal": 10, "partitionsAssigned": 4, "bytesAssigned": 1048576}, "Operations": []}
+            return ["content"], [[json.dumps(plan)]]
+        return None
+
+    @staticmethod
+    def merge(connection, sql):
+        cursor = connection.cursor()
+        statement = parse_one(sql)
+        whens = [when.args["then"] for when in statement.args["whens"].expressions]
+        text = cursor._transform(statement, None).sql(dialect="duckdb")  # noqa: SLF001
+        actions = collections.Counter(row[0] for row in connection._duck_conn.execute(f"{text} returning merge_action").fetchall())  # noqa: SLF001
+        kinds = [
+            ("INSERT", "inserted", any(isinstance(then, exp.Insert) for then in whens)),
+            ("UPDATE", "updated", any(isinstance(then, exp.Update) for then in whens)),
+            ("DELETE", "deleted", any(not isinstance(then, (exp.Insert, exp.Update)) for then in whens)),
+        ]
+        kinds = [(kind, word) for kind, word, asked in kinds if asked]
+        return [f"number of rows {word}" for _, word in kinds], [[actions[kind] for kind, _ in kinds]]
+
+    @staticmethod
+    def refused(code, state, message):
+        return {"success": False, "code": code, "message": message, "data": {
+            "errorCode": code, "sqlState": state or "42000", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1,
+            "internalError": False, "type": "COMPILATION"}}
+
+    def finished(self, session, data, faults, request):
+        if "parts" in faults:
+            rows, count = data["rowset"], int(faults["parts"]) + 1
+            step = max(1, -(-len(rows) // count))
+            data["rowset"], data["chunks"] = rows[:step], []
+            for start in range(step, len(rows), step):
+                part, text = secrets.token_hex(4), json.dumps(rows[start : start + step])[1:-1]
+                self.parts[part] = text.encode()
+                data["chunks"].append({"url": f"{request.url.scheme}://{request.url.netloc}/emulator/part/{part}",
+                                       "rowCount": len(rows[start : start + step]), "uncompressedSize": len(text)})
+            data["chunkHeaders"] = {"x-emulator": "part"}
+        data.update(queryResultFormat="json", finalWarehouseName=session.warehouse, finalRoleName=session.role,
+                    version=1, sqlState=None, returned=len(data.get("rowset") or []))
+        return {"success": True, "code": None, "message": None, "data": data}
+
+    def rows(self, sql):
+        """Rows of DuckDB behind fakesnow, names of databases in front of those of tables."""
+        cursor = fake.shared_fs.duck_conn.cursor()
+        try:
+            found = cursor.execute(sql).fetchall()
+        except duckdb.Error as error:
+            return JSONResponse({"error": str(error)})
+        return JSONResponse([["NULL" if value is None else str(value) for value in row] for row in found])
+
+
+def texts(encoded, rowtype):
+    """Rows of Arrow as the service writes them in JSON."""
+    raw = base64.b64decode(encoded or "")
+    if not raw:
+        return []
+    table = pa.ipc.open_stream(io.BytesIO(raw)).read_all()
+    columns = [[text(value, kind) for value in column.to_pylist()] for column, kind in zip(table.columns, rowtype)]
+    return [list(row) for row in zip(*columns)]
+
+
+def text(value, column):
+    kind, scale = column["type"], column.get("scale") or 0
+    if isinstance(value, dict):
+        if value.get("epoch") is None:
+            return None
+        zone = f" {value['timezone']}" if "timezone" in value else ""
+        return f"{value['epoch']}.{value['fraction']:09d}{zone}"
+    if value is None:
+        return None
+    if kind == "boolean":
+        return "1" if value else "0"
+    if kind == "binary":
+        return value.hex().upper()
+    if kind == "date":
+        return str((value - datetime.date(1970, 1, 1)).days)
+    if kind == "time":
+        return f"{value // 10**9}.{value % 10**9:09d}"
+    if kind == "fixed" and scale and isinstance(value, int):
+        return str(decimal.Decimal(value).scaleb(-scale))
+    return str(value)
+
+
+def main():
+    logging.disable(logging.CRITICAL)
+    sockets = [socket.socket()]
+    sockets[0].bind(("127.0.0.1", 0))
+    sockets[0].listen(128)
+    print(sockets[0].getsockname()[1], flush=True)
+    # The tests' process holds the other end: this one never outlives it.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    uvicorn.Server(uvicorn.Config(Emulator(), log_level="error", lifespan="off")).run(sockets)
+
+
+if __name__ == "__main__":
+    main()
