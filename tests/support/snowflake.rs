@@ -6,7 +6,7 @@ use super::{Call, Project};
 use serde_json::Value as Json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,7 +33,8 @@ fn emulator() -> &'static Result<Emulator, String> {
 fn start() -> Result<Emulator, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     // Beside the artifacts of every profile, where `make test` puts it.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder").join("snowflake-emulator");
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder").join("snowflake-emulator");
     let setup = Command::new(root.join("scripts/setup-emulator"))
         .arg(&folder)
         .output()
@@ -84,9 +85,9 @@ impl Snowflake {
         );
         // What a test sets stands instead of what all have.
         let set: Vec<&str> = settings.lines().filter_map(|line| line.split(':').next()).collect();
-        let kept = output.lines().filter(|line| {
-            !set.iter().any(|key| line.trim_start().split(':').next() == Some(key.trim()))
-        });
+        let kept = output
+            .lines()
+            .filter(|line| !set.iter().any(|key| line.trim_start().split(':').next() == Some(key.trim())));
         let mut profile = "shop:\n  target: dev\n  outputs:\n    dev:\n".to_owned();
         for line in kept.map(str::to_owned).chain(settings.lines().map(|line| format!("      {line}"))) {
             profile.push_str(&line);
@@ -106,7 +107,10 @@ impl Snowflake {
             "{method} {path} HTTP/1.1\r\nHost: emulator\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("a request");
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
@@ -126,12 +130,57 @@ impl Snowflake {
             .iter()
             .filter(|entry| entry["describe"] != true)
             .filter_map(|entry| entry["sql"].as_str())
-            .map(|sql| {
-                let sql = without_comment(sql);
-                let words: Vec<&str> = sql.split_whitespace().collect();
-                words.join(" ").replace(&self.database, "shop").replace(&self.database.to_uppercase(), "SHOP")
-            })
+            .map(|sql| self.in_one_line(sql))
             .collect()
+    }
+
+    /// As [`Self::sent`], the statements of one node.
+    pub fn sent_by(&self, from: usize, node: &str) -> Vec<String> {
+        let mark = format!("\"node_id\": \"{node}\"");
+        let log = self.log();
+        let entries = log[from..].iter().filter_map(|entry| entry["sql"].as_str());
+        entries.filter(|sql| sql.contains(&mark)).map(|sql| self.in_one_line(sql)).collect()
+    }
+
+    fn in_one_line(&self, sql: &str) -> String {
+        let words: Vec<&str> = without_comment(sql).split_whitespace().collect();
+        words.join(" ").replace(&self.database, "shop").replace(&self.database.to_uppercase(), "SHOP")
+    }
+
+    /// What is said of a node that failed, without what differs from run to run.
+    #[track_caller]
+    pub fn failure(&self, call: &Call, node: &str) -> String {
+        let text = call.text();
+        let start = text
+            .find(&format!("Failure in model {node} "))
+            .unwrap_or_else(|| panic!("no failure in\n{text}"));
+        let mut lines = Vec::new();
+        for line in text[start..].lines() {
+            let line = if line.get(2..3) == Some(":") { line.get(10..).unwrap_or_default() } else { line };
+            if line.trim().is_empty() && lines.len() > 1 {
+                break;
+            }
+            lines.push(line.trim_end());
+        }
+        self.plain(&lines.join("\n"))
+    }
+
+    /// A text without ids, ports and names that differ from run to run.
+    pub fn plain(&self, text: &str) -> String {
+        let text = text
+            .replace(&self.database, "shop")
+            .replace(&self.database.to_uppercase(), "SHOP")
+            .replace(&format!(":{}", self.port), ":[port]")
+            .replace(self.project.root().to_str().expect("text"), "[root]");
+        let mut plain = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let id = rest.get(..36).is_some_and(is_id);
+            let length = if id { 36 } else { rest.chars().next().map_or(1, char::len_utf8) };
+            plain.push_str(if id { "[id]" } else { &rest[..length] });
+            rest = &rest[length..];
+        }
+        plain
     }
 
     /// Warehouses, roles, grants and dynamic tables of the account, which all tests share.
@@ -164,8 +213,10 @@ fn without_comment(sql: &str) -> &str {
     }
 }
 
-/// The folder of the emulator's Python.
-#[allow(dead_code)]
-pub fn python() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder").join("snowflake-emulator/bin/python")
+/// Whether a text is a UUID.
+fn is_id(text: &str) -> bool {
+    text.bytes().enumerate().all(|(i, b)| match i {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    })
 }

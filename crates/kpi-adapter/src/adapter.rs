@@ -49,6 +49,11 @@ pub trait Adapter: Send + Sync {
     /// A handle that cancels every running statement of this target (Ctrl-C, `--fail-fast`).
     fn cancel_all(&self);
 
+    /// Whether the database knows when a relation last changed, which tells a source's freshness without a column for it.
+    fn knows_last_modified(&self) -> bool {
+        false
+    }
+
     /// The statements of a text where the database takes one at a time: each is sent, logged and commented by itself.
     /// `None`: it takes a text as it is.
     fn split_statements<'s>(&self, _sql: &'s str) -> Option<Vec<&'s str>> {

@@ -192,8 +192,9 @@ impl NodeConnection {
         }
         answer.ok_or_else(|| {
             let message = format!("Tried to run an empty query on model '{}'", self.name());
-            AdapterError::new(crate::AdapterErrorKind::Statement, message)
-                .with_hint("a hook or a macro that has nothing to run must not ask for it: put an `if` around the call")
+            AdapterError::new(crate::AdapterErrorKind::Statement, message).with_hint(
+                "a hook or a macro that has nothing to run must not ask for it: put an `if` around the call",
+            )
         })
     }
 
@@ -203,7 +204,8 @@ impl NodeConnection {
     /// The database's: no such warehouse, or no right to use it.
     pub fn use_warehouse(&self, warehouse: &str) -> Result<Option<String>, AdapterError> {
         let current = self.execute("select current_warehouse() as warehouse", false, Fetch::All)?;
-        let before = current.table.rows.first().and_then(|row| row.first()).filter(|cell| **cell != Cell::Null);
+        let before =
+            current.table.rows.first().and_then(|row| row.first()).filter(|cell| **cell != Cell::Null);
         let before = before.map(Cell::text);
         self.execute(&format!("use warehouse {warehouse}"), false, Fetch::No)?;
         Ok(before)

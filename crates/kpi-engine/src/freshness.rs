@@ -214,6 +214,8 @@ impl Engine {
                 ("filter".into(), filter),
             ];
             ("collect_freshness", arguments)
+        } else if self.adapter.knows_last_modified() {
+            return self.last_modified(&mut interp, source);
         } else {
             return Err(Error::new(
                 ErrorKind::Runtime,
@@ -267,6 +269,35 @@ impl Engine {
                 moment(&row[0], source, "last_modified")?
             },
             asked: moment(&row[1], source, "snapshotted_at")?,
+            response,
+        })
+    }
+
+    /// What the catalog says of the relation's last change.
+    fn last_modified(&self, interp: &mut kpi_jinja::Interp, source: &SourceTable) -> Result<Answer> {
+        const MACRO: &str = "get_relation_last_modified";
+        let relation = source.relation();
+        let schema = relation.information_schema(None).into_value();
+        let result = interp.call_named(MACRO, Args::of([schema, Value::list([relation.into_value()])]))?;
+        let response = result.get_attr(interp, "response")?;
+        let response = response.downcast_ref::<ResponseObject>().map(|r| r.0.to_json()).unwrap_or_default();
+        let table = result.get_attr(interp, "table")?;
+        let row = match AgateTable::from_value(&table) {
+            Some(table) if table.len() > 0 => table.row(0)?.filter(|row| row.len() == 4),
+            _ => None,
+        };
+        let Some(row) = row else {
+            return Err(Error::new(
+                ErrorKind::Runtime,
+                format!("The database does not know when {} last changed", source.search_name()),
+            )
+            .with_hint(
+                "check the source's database, schema and identifier, and that the target's role may see it",
+            ));
+        };
+        Ok(Answer {
+            newest: moment(&row[2], source, "last_modified")?,
+            asked: moment(&row[3], source, "snapshotted_at")?,
             response,
         })
     }

@@ -135,7 +135,8 @@ impl Engine {
         let before = scope.connection.use_warehouse(&own)?;
         let outcome = self.execute(task, node, scope);
         if let Some(before) = before {
-            let back = scope.connection.execute(&format!("use warehouse {before}"), false, kpi_adapter::Fetch::No);
+            let back =
+                scope.connection.execute(&format!("use warehouse {before}"), false, kpi_adapter::Fetch::No);
             // The node's own error is the one to tell.
             if outcome.is_ok() {
                 back?;

@@ -89,6 +89,10 @@ impl Adapter for SnowflakeAdapter {
         STRATEGIES
     }
 
+    fn knows_last_modified(&self) -> bool {
+        true
+    }
+
     fn split_statements<'s>(&self, sql: &'s str) -> Option<Vec<&'s str>> {
         Some(split(sql))
     }

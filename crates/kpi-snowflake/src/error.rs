@@ -147,7 +147,8 @@ fn hint_of_login(code: &str) -> Option<&'static str> {
         "390100" => {
             "check 'user' and 'password' of the target, and the environment variable that it comes from"
         }
-        "390102" | "390127" | "394507" | "394508" => {
+        "390102" => "the user is locked: wait a quarter of an hour, or let an administrator unlock it",
+        "390127" | "394507" | "394508" => {
             "the user needs a second factor: set 'passcode', or use a key pair or a programmatic access token"
         }
         "390144" | "394300" | "394304" => {

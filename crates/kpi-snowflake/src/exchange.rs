@@ -328,7 +328,10 @@ impl Exchange {
                 Sent::Refused(error) => return Err(error),
             };
             if taken == Taken::Unknown && !is_idempotent(sql) {
-                return self.look_up(message).await;
+                // One that never began is sent again, under the same id: should it arrive late, it is known.
+                if let Some(answer) = self.look_up(message.clone()).await? {
+                    return Ok(answer);
+                }
             }
             attempt += 1;
             if attempt >= ATTEMPTS || self.was_cancelled() {
@@ -338,9 +341,9 @@ impl Exchange {
         }
     }
 
-    /// The statement was sent and no answer came. It is not sent again: the session is asked which statement was its
-    /// last, and where that is a new one its end is waited for.
-    async fn look_up(&self, message: String) -> Result<Answer, ServiceError> {
+    /// The statement was sent and no answer came: the session is asked which statement was its last, and where that is a
+    /// new one its end is waited for. `None`: the statement has not begun.
+    async fn look_up(&self, message: String) -> Result<Option<Answer>, ServiceError> {
         let unknown = ServiceError::Unreachable { message, may_have_run: true };
         let body = json!({"sqlText": "select last_query_id()", "asyncExec": false,
             "sequenceId": self.sequence.fetch_add(1, Ordering::Relaxed) + 1});
@@ -358,12 +361,9 @@ impl Exchange {
                 break;
             }
             if last == before {
-                return Err(ServiceError::Unreachable {
-                    message: "the connection was lost before the statement began".to_owned(),
-                    may_have_run: false,
-                });
+                return Ok(None);
             }
-            return self.result_of(&format!("/queries/{last}/result")).await;
+            return self.result_of(&format!("/queries/{last}/result")).await.map(Some);
         }
         Err(unknown)
     }

@@ -569,7 +569,8 @@ def text(value, column):
         if value.get("epoch") is None:
             return None
         zone = f" {value['timezone']}" if "timezone" in value else ""
-        return f"{value['epoch']}.{value['fraction']:09d}{zone}"
+        moment = decimal.Decimal(value["epoch"]) + decimal.Decimal(value["fraction"]).scaleb(-9)
+        return f"{moment:.9f}{zone}"
     if value is None:
         return None
     if kind == "boolean":

@@ -250,7 +250,8 @@ impl Parser {
         // The name in the manifest follows the project's quoting, what is compiled does not: as in dbt.
         let named = quoting_over(self.shared.facts.quoting, &parsed.quoting);
         parsed.relation_name = Relation { quote: named, ..parsed.relation() }.render().into();
-        if parsed.has_freshness() && parsed.loaded_at_field.is_none() && parsed.loaded_at_query.is_none() {
+        let told = parsed.loaded_at_field.is_some() || parsed.loaded_at_query.is_some();
+        if parsed.has_freshness() && !told && !self.shared.adapter.knows_last_modified() {
             self.warn(
                 Diagnostic::warning(
                     "K0526",
