@@ -47,8 +47,9 @@ fn a_clone_shares_what_another_environment_built() {
     shop.project.write("profiles.yml", profile);
     let from = shop.log().len();
     shop.kpi(&["clone", "--state", "state"]).expect(0);
-    let sent: Vec<String> =
-        shop.sent(from).into_iter().filter(|sql| sql.starts_with("create or replace")).collect();
+    let mut sent = shop.sent(from);
+    sent.retain(|sql| sql.starts_with("create or replace"));
+    sent.sort();
     insta::assert_snapshot!(sent.join("\n"));
     assert_eq!(shop.query("select id from {}.sandbox.t"), ["1"]);
     assert_eq!(shop.query("select id from {}.sandbox.v"), ["1"]);
