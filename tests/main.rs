@@ -36,4 +36,5 @@ mod semantic_layer;
 mod show;
 mod snowflake;
 mod state;
+mod suites;
 mod unit_tests;

@@ -290,6 +290,14 @@ fn profile() -> Command {
     .arg(flag("force", "With --suggest, replace what an earlier --suggest wrote"))
 }
 
+fn result_format(command: Command) -> Command {
+    command.arg(value(
+        "result-format",
+        "FORMAT",
+        "How much of the results of expectations is kept: BOOLEAN_ONLY, BASIC, SUMMARY, COMPLETE, or a YAML mapping",
+    ))
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
@@ -324,15 +332,15 @@ pub fn command() -> Command {
                     .help("Show the version"),
             ),
     )
-    .subcommand(event_time(empty(store_failures(full_refresh(resource_types(selection(sub(
+    .subcommand(result_format(event_time(empty(store_failures(full_refresh(resource_types(selection(sub(
         "build",
         "Run seeds, models and snapshots, and test each before what needs it",
-    ))))))
+    )))))))
         .arg(flag("show", "Show a sample of each seed"))
         .arg(flag("export-saved-queries", "Accepted for compatibility").alias("include-saved-query").hide(true))
         .arg(flag("no-export-saved-queries", "Accepted for compatibility").alias("no-include-saved-query").hide(true))))
     .subcommand(event_time(empty(full_refresh(selection(sub("run", "Build models"))))))
-    .subcommand(store_failures(resource_types(selection(sub("test", "Test data")))))
+    .subcommand(result_format(store_failures(resource_types(selection(sub("test", "Test data"))))))
     .subcommand(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample")))
     .subcommand(full_refresh(resource_types(selection(sub(
         "clone",

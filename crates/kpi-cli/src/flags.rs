@@ -84,6 +84,7 @@ const VALUES: &[(&str, bool, Option<&str>)] = &[
     ("event_time_start", true, None),
     ("event_time_end", true, None),
     ("sample", true, None),
+    ("result_format", true, None),
     ("inline", false, None),
     ("inline_direct", false, None),
     ("output", false, None),

@@ -71,6 +71,8 @@ pub struct Options {
     pub introspect: bool,
     /// Ephemeral parents are put in front of compiled SQL.
     pub inject_ephemeral_ctes: bool,
+    /// How much of the results of expectations is wanted that say nothing of it themselves.
+    pub result_format: kpi_quality::ResultFormat,
     /// Whether the warning of this event name is an error (`--warn-error`, `--warn-error-options`).
     pub warning_is_error: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Width of a result line.

@@ -8,7 +8,7 @@ use crate::scope::NodeScope;
 use kpi_artifacts::NodeStatus;
 use kpi_jinja::{Error, ErrorKind, Result};
 use kpi_manifest::{Node, NodeId};
-use kpi_quality::{About, Expectation, Failure, Judge, Judged, ResultFormat, Severity, Spent, dialect};
+use kpi_quality::{About, Expectation, Failure, Judge, Judged, Severity, Spent, dialect};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
@@ -31,6 +31,10 @@ pub(crate) struct Expectations {
     pub set_aside: Mutex<FxHashMap<NodeId, SetAside>>,
 }
 
+/// Keywords that may name further relations.
+const NAMING_RELATIONS: [&str; 4] =
+    ["other_table_name", "comparison_query", "base_query", "unexpected_rows_query"];
+
 impl Engine {
     /// The rows that an expectation is about: its compiled SQL.
     pub(crate) fn expectation_batch(&self, node: &Node, interp: &mut kpi_jinja::Interp) -> Result<String> {
@@ -41,8 +45,13 @@ impl Engine {
 
     fn group_of(node: &Node) -> Option<Key> {
         let model = node.test_metadata.as_ref()?.kwargs.get("model")?.as_str()?;
-        // What needs a further relation cannot be judged before that is there.
-        let alone = node.refs.len() + node.sources.len() == 1;
+        // What needs a further relation cannot be judged before that is there; a query needs all of its own.
+        let names_further = || {
+            let metadata = node.test_metadata.as_ref();
+            NAMING_RELATIONS.iter().any(|name| metadata.is_some_and(|m| m.kwargs.contains_key(*name)))
+        };
+        let of_query = model.starts_with('(');
+        let alone = if of_query { !names_further() } else { node.refs.len() + node.sources.len() == 1 };
         alone.then(|| (model.to_owned(), node.config.str("where").unwrap_or_default().to_owned()))
     }
 
@@ -131,7 +140,7 @@ impl Engine {
         let asked: Vec<_> = members
             .iter()
             .map(|(_, expectation)| {
-                let format = expectation.result_format.clone().unwrap_or_else(ResultFormat::default);
+                let format = expectation.result_format.clone().unwrap_or_else(|| self.options.result_format.clone());
                 (expectation.clone(), format)
             })
             .collect();
@@ -147,7 +156,7 @@ impl Engine {
     ) -> Result<Arc<Expectation>> {
         let mut kwargs = expectation.kwargs_json();
         let mut changed = false;
-        for name in ["other_table_name", "comparison_query", "base_query", "unexpected_rows_query"] {
+        for name in NAMING_RELATIONS {
             let Some(text) = kwargs.get(name).and_then(Json::as_str) else { continue };
             let text = if text.starts_with("ref(") || text.starts_with("source(") {
                 format!("{{{{ {text} }}}}")
@@ -198,13 +207,52 @@ impl Engine {
         } else {
             outcome.failures = Some(0);
         }
-        if node.config.store_failures()
+        let stores = node.config.store_failures()
+            || (node.config.get("store_failures").is_none_or(|v| v.is_null())
+                && self.options.flags.get("store_failures").and_then(Json::as_bool) == Some(true));
+        if stores
             && let Some(sql) = &judged.rows
         {
             // The materialization of tests stores what its SQL finds.
             *scope.compiled.lock() = Some(sql.as_str().into());
             self.materialize(node, scope)?;
         }
+        Ok(outcome)
+    }
+
+    /// The rows that break an expectation; of one about the data as a whole its figures.
+    pub(crate) fn show_expectation(
+        self: &Arc<Self>,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        expectation: &Arc<Expectation>,
+        limit: Option<u64>,
+    ) -> Result<Outcome> {
+        let batch = scope.compiled.lock().as_deref().unwrap_or_default().to_owned();
+        let own = self.with_relations(node, expectation, scope)?;
+        let verdict = self.judge(&batch, scope, &[(node, own)]).into_iter().next().unwrap_or_else(nothing);
+        let judged = verdict.map_err(|failure| Error::new(ErrorKind::Database, failure.message))?;
+        if let Some(rows) = &judged.rows {
+            *scope.compiled.lock() = Some(rows.as_str().into());
+            return self.show(node, scope, limit);
+        }
+        let text = |value: &Json| match value {
+            Json::String(text) => kpi_adapter::Cell::Str(text.as_str().into()),
+            Json::Null => kpi_adapter::Cell::Null,
+            other => kpi_adapter::Cell::Str(other.to_string().into()),
+        };
+        let mut names = vec!["success".to_owned()];
+        let mut row = vec![kpi_adapter::Cell::Bool(judged.success)];
+        for (name, value) in judged.result.iter().filter(|(_, value)| !value.is_object()) {
+            names.push(name.clone());
+            row.push(text(value));
+        }
+        names.push("reason".to_owned());
+        row.push(judged.reason.as_deref().map_or(kpi_adapter::Cell::Null, |r| text(&r.into())));
+        let columns = names.iter().map(|name| name.as_str().into()).collect();
+        let mut outcome = Outcome::of(NodeStatus::Success);
+        let types = names.iter().map(|_| "VARCHAR".into()).collect();
+        outcome.table = Some(kpi_adapter::Table { columns, types, rows: vec![row] });
         Ok(outcome)
     }
 
@@ -355,7 +403,7 @@ impl Engine {
                     node.expectation.as_deref().map(|expectation| Judged { expectation, outcome })
                 })
                 .collect();
-            let result = kpi_quality::validation_result(&about, &judged, &ResultFormat::default());
+            let result = kpi_quality::validation_result(&about, &judged, &self.options.result_format);
             let file: String = suite
                 .chars()
                 .map(|c| if c.is_alphanumeric() || "_-.".contains(c) { c } else { '_' })

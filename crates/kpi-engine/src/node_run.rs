@@ -147,7 +147,10 @@ impl Engine {
 
     fn execute(self: &Arc<Self>, task: Task, node: &Node, scope: &Arc<NodeScope>) -> Result<Outcome> {
         if let Task::Show { limit } = task {
-            return self.show(node, scope, limit);
+            return match &node.expectation {
+                Some(expectation) => self.show_expectation(node, scope, expectation, limit),
+                None => self.show(node, scope, limit),
+            };
         }
         if task == Task::Clone {
             return self.execute_clone(node, scope);
@@ -303,7 +306,7 @@ impl Engine {
     }
 
     /// The first rows of a node.
-    fn show(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>, limit: Option<u64>) -> Result<Outcome> {
+    pub(crate) fn show(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>, limit: Option<u64>) -> Result<Outcome> {
         let mut interp = scope.interp();
         let sql = if node.resource_type == ResourceType::Seed {
             format!("select * from {}", node.relation())

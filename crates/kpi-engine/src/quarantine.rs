@@ -14,7 +14,7 @@ use kpi_adapter::{Fetch, Relation, RelationType};
 use kpi_diagnostics::Level;
 use kpi_jinja::{Error, ErrorKind, Result, Value};
 use kpi_manifest::{Node, NodeId, QUARANTINE_SUFFIX};
-use kpi_quality::{Failure, Judge, Outcome as Judgement, ResultFormat, Spent, Subject, dialect};
+use kpi_quality::{Failure, Judge, Outcome as Judgement, Spent, Subject, dialect};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -211,7 +211,7 @@ impl NodeScope {
                 .iter()
                 .filter_map(|id| engine.manifest.nodes[id.0 as usize].expectation.clone())
                 .map(|expectation| {
-                    let format = expectation.result_format.clone().unwrap_or_else(ResultFormat::default);
+                    let format = expectation.result_format.clone().unwrap_or_else(|| engine.options.result_format.clone());
                     (expectation, format)
                 })
                 .collect();

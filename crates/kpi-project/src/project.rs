@@ -117,6 +117,8 @@ pub struct ProjectConfig {
     pub docs_paths: Vec<String>,
     /// `asset-paths`
     pub asset_paths: Vec<String>,
+    /// `expectation-paths`: folders and files of suites
+    pub expectation_paths: Vec<String>,
     /// `macro-paths`
     pub macro_paths: Vec<String>,
     /// `snapshot-paths`

@@ -104,6 +104,7 @@ pub(crate) const PROJECT: Object = Object {
         ("analysis-paths", STRINGS_OR_NULL),
         ("docs-paths", STRINGS_OR_NULL),
         ("asset-paths", STRINGS_OR_NULL),
+        ("expectation-paths", STRINGS_OR_NULL),
         ("function-paths", STRINGS_OR_NULL),
         ("target-path", STR_OR_NULL),
         ("snapshot-paths", STRINGS_OR_NULL),

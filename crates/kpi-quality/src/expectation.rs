@@ -165,6 +165,21 @@ impl Expectation {
         format!("{columns} {}", crate::words::of_one(&crate::words::unexpected(self)))
     }
 
+    /// With the values of its parameters in their places.
+    ///
+    /// # Errors
+    /// A parameter without a value, or with one that the keyword cannot hold.
+    pub fn with_parameters(&self, value: &dyn Fn(&str) -> Option<Json>) -> Result<Self, Vec<ConfigError>> {
+        let kwargs = self.kwargs_json();
+        if !kwargs.values().any(crate::parameters::holds) {
+            return Ok(self.clone());
+        }
+        let kwargs = crate::parameters::substitute(&kwargs, value)
+            .map_err(|(keyword, message)| vec![ConfigError::of(&keyword, format!("'{keyword}': {message}"))])?;
+        let read = Self::read(self.spec.name, &kwargs, &Map::new())?;
+        Ok(Self { kwargs: read.kwargs, condition: read.condition, ..self.clone() })
+    }
+
     /// Patterns that no database would take: found without asking one.
     pub fn pattern_problems(&self) -> Vec<ConfigError> {
         let mut out = Vec::new();

@@ -258,7 +258,11 @@ fn takes_parameter(form: Form) -> bool {
 fn coerce(keyword: &Keyword, value: &Json) -> Result<Arg, ConfigError> {
     if let Some(map) = value.as_object() {
         if let Some(Json::String(name)) = map.get("$PARAMETER").filter(|_| takes_parameter(keyword.form)) {
-            return Ok(Arg::Parameter(name.clone()));
+            // A value that an older file brings for the meantime stays with it.
+            return Ok(match map.len() {
+                1 => Arg::Parameter(name.clone()),
+                _ => Arg::Json(value.clone()),
+            });
         }
         if takes_parameter(keyword.form) {
             return Ok(Arg::Json(value.clone()));

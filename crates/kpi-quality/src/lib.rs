@@ -18,6 +18,7 @@ mod judge;
 mod kwargs;
 mod map;
 mod outcome;
+pub mod parameters;
 mod pattern;
 pub mod profile;
 mod python;

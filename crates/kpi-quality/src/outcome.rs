@@ -42,7 +42,8 @@ impl Outcome {
 
     /// How many rows or values are not as expected.
     pub fn failures(&self) -> Option<u64> {
-        self.result.get("unexpected_count").and_then(Json::as_u64)
+        let counted = self.unexpected.and_then(|n| u64::try_from(n).ok());
+        counted.or_else(|| self.result.get("unexpected_count").and_then(Json::as_u64))
     }
 }
 

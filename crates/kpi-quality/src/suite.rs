@@ -30,6 +30,8 @@ pub struct Suite {
     pub notes: Option<Json>,
     /// Free data.
     pub meta: Map<String, Json>,
+    /// Values of the parameters of its expectations, where a run brings no others.
+    pub parameters: Map<String, Json>,
     /// Written in the layout before 1.0.
     pub legacy: bool,
     /// What it is about, where the file says so.
@@ -168,6 +170,11 @@ impl Suite {
             id: root.get("id").and_then(yaml::Node::as_str).map(|s| s.to_string()),
             notes: root.get("notes").map(yaml::Node::to_json).filter(|n| !n.is_null()),
             meta: root.get("meta").map(yaml::Node::to_json_map).unwrap_or_default(),
+            parameters: root
+                .get("suite_parameters")
+                .or_else(|| root.get("evaluation_parameters"))
+                .map(yaml::Node::to_json_map)
+                .unwrap_or_default(),
             legacy,
             binding,
             expectations,

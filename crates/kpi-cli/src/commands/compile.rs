@@ -23,7 +23,7 @@ pub fn compile(session: &Session) -> Outcome {
     if !selected.is_empty() {
         loaded.defer(session)?;
     }
-    let (engine, project) = run::engine(session, loaded);
+    let (engine, project) = run::engine(session, loaded)?;
     if selected.is_empty() {
         messages.say(
             "NothingToDo",

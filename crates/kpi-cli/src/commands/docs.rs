@@ -21,7 +21,7 @@ pub fn generate(session: &Session, matches: &ArgMatches) -> Outcome {
     if compiles && !nodes.is_empty() {
         loaded.defer(session)?;
     }
-    let (engine, project) = run::engine(session, loaded);
+    let (engine, project) = run::engine(session, loaded)?;
     if compiles {
         if nodes.is_empty() {
             messages.say(

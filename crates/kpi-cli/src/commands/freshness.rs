@@ -18,7 +18,7 @@ pub fn freshness(session: &Session) -> Outcome {
         deprecations::custom_output_path(messages, path);
     }
     let selected = select::fresh_sources(session, &loaded)?;
-    let (engine, project) = run::engine(session, loaded);
+    let (engine, project) = run::engine(session, loaded)?;
     if selected.is_empty() {
         messages.say(
             "NothingToDo",

@@ -4,7 +4,7 @@
 use kpi_project::yaml::{Node, Value};
 
 /// Keys of `dbt_project.yml` that are lists or texts of `[project]` under the same name with underscores.
-const PROJECT: [&str; 18] = [
+const PROJECT: [&str; 19] = [
     "name",
     "version",
     "model-paths",
@@ -15,6 +15,7 @@ const PROJECT: [&str; 18] = [
     "analysis-paths",
     "docs-paths",
     "asset-paths",
+    "expectation-paths",
     "function-paths",
     "target-path",
     "log-path",

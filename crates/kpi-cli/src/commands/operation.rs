@@ -16,7 +16,7 @@ pub fn operation(session: &Session) -> Outcome {
     };
     let loaded = session.load(None)?;
     write::manifest(session, &loaded.project, &loaded.manifest)?;
-    let (engine, project) = run::engine(session, loaded);
+    let (engine, project) = run::engine(session, loaded)?;
     let result = engine.run_operation(name, &arguments)?;
     let failed = result.status.is_failure();
     if result.status == NodeStatus::Error {

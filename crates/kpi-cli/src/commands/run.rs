@@ -2,20 +2,25 @@
 
 use super::{select, write};
 use crate::session::{Ending, Loaded, Outcome, Session};
-use crate::{interrupt, summary, text_table};
+use crate::flags::Flags;
+use crate::{interrupt, summary, text_table, warnings};
 use kpi_artifacts::{BatchResults, EarlierResult, NodeResult};
-use kpi_diagnostics::{EventSink, Level};
+use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_engine::{Engine, EventTimeOptions, Options, RunSummary, Task};
 use kpi_manifest::Manifest;
 use kpi_project::Project;
-use serde_json::json;
+use kpi_quality::ResultFormat;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// Rows that `kpi seed --show` shows.
 const SAMPLE: usize = 10;
 
 /// The engine over what was loaded.
-pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) {
+///
+/// # Errors
+/// A result format that there is not.
+pub fn engine(session: &Session, loaded: Loaded) -> Result<(Arc<Engine>, Arc<Project>), Diagnostic> {
     let Loaded { project, adapter, shared, manifest, previous: _ } = loaded;
     let flags = &session.flags;
     let messages = session.messages.clone();
@@ -39,6 +44,7 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
         cache_selected_only: flags.switch("cache_selected_only"),
         introspect: flags.switch("introspect"),
         inject_ephemeral_ctes: flags.switch("inject_ephemeral_ctes"),
+        result_format: result_format(flags)?,
         warning_is_error: {
             let messages = messages.clone();
             Arc::new(move |name| messages.rules().is_error(name))
@@ -49,7 +55,20 @@ pub fn engine(session: &Session, loaded: Loaded) -> (Arc<Engine>, Arc<Project>) 
     };
     let sink: Arc<dyn EventSink> = messages;
     let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
-    (engine, project)
+    Ok((engine, project))
+}
+
+/// `--result-format`: a level, or a mapping with its options.
+fn result_format(flags: &Flags) -> Result<ResultFormat, Diagnostic> {
+    let Some(text) = flags.text("result_format") else { return Ok(ResultFormat::default()) };
+    let value = match text.trim_start().starts_with('{') {
+        true => Json::Object(warnings::mapping("--result-format", text)?),
+        false => Json::from(text),
+    };
+    ResultFormat::read(&value).map_err(|error| {
+        Diagnostic::error("K0017", "Usage Error", error.message)
+            .with_hint("--result-format COMPLETE, or '{result_format: COMPLETE, unexpected_index_column_names: [id]}'")
+    })
 }
 
 /// The batches of a model that was built in part; where none was built, all are looked for anew.
@@ -81,7 +100,7 @@ pub fn run(session: &Session, task: Task) -> Outcome {
 
 fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<str>]) -> Outcome {
     let messages = &session.messages;
-    let (engine, project) = engine(session, loaded);
+    let (engine, project) = engine(session, loaded)?;
     if selected.is_empty() {
         messages.say(
             "NothingToDo",

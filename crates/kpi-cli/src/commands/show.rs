@@ -54,7 +54,7 @@ pub fn show(session: &Session) -> Outcome {
         return Ok(Ending::Good);
     }
     loaded.defer(session)?;
-    let (engine, _) = run::engine(session, loaded);
+    let (engine, _) = run::engine(session, loaded)?;
     for preview in engine.preview(&selected, Some(limit(session)))? {
         let version = engine.manifest.node(&preview.unique_id).and_then(|node| node.version.as_ref());
         let name = match version {

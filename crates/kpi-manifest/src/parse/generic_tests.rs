@@ -55,14 +55,13 @@ impl Parser {
                 Err(new) => errors.extend(new),
             }
         }
-        let subjects: Vec<Arc<str>> = registry
+        let subjects: Vec<super::expectations::Subject> = registry
             .nodes
             .iter()
             .filter(|node| super::expectations::is_subject(node))
-            .map(|node| node.name.clone())
+            .map(super::expectations::Subject::of)
             .collect();
-        let known: rustc_hash::FxHashSet<&str> = subjects.iter().map(|name| &**name).collect();
-        match self.suites(&trees, &|name| known.contains(name), &subjects) {
+        match self.suites(&trees, &subjects) {
             Ok(tests) => tests.into_iter().for_each(|test| register(&mut registry, test, &mut errors)),
             Err(new) => errors.extend(new),
         }
@@ -213,7 +212,7 @@ impl Parser {
         });
         node.expectation = expectation;
         let known = match &node.expectation {
-            Some(_) => Some(self.expectation_references(&built, target)),
+            Some(_) => Some(self.expectation_references(&node, &built, target, &entry.span)?),
             None => self.without_rendering(&node, &built, target),
         };
         let (mut node, captured) = match known {
@@ -342,6 +341,7 @@ impl Parser {
                 version: version.map(Arc::from),
             }),
             Target::Table { source, table } => captured.sources.push([Arc::from(*source), Arc::from(*table)]),
+            Target::Query { .. } => return None,
         }
         Some(captured)
     }

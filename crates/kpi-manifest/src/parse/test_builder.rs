@@ -20,6 +20,8 @@ pub(super) enum Target<'t> {
     Node { name: &'t str, version: Option<&'t str> },
     /// A table of a source.
     Table { source: &'t str, table: &'t str },
+    /// A query of a suite.
+    Query { suite: &'t str, sql: &'t str },
 }
 
 impl Target<'_> {
@@ -28,6 +30,7 @@ impl Target<'_> {
             Self::Node { name, version: Some(version) } => format!("{name}_v{version}"),
             Self::Node { name, version: None } => (*name).to_owned(),
             Self::Table { source, table } => format!("{source}_{table}"),
+            Self::Query { suite, .. } => (*suite).to_owned(),
         }
     }
 
@@ -40,6 +43,9 @@ impl Target<'_> {
             Self::Node { name, version: None } => format!("{{{{ get_where_subquery(ref('{name}')) }}}}"),
             Self::Table { source, table } => {
                 format!("{{{{ get_where_subquery(source('{source}', '{table}')) }}}}")
+            }
+            Self::Query { sql, .. } => {
+                format!("(\n{}\n) as kpi_query", sql.trim().trim_end_matches(';'))
             }
         }
     }
@@ -249,7 +255,7 @@ pub(super) fn build(
         Some(name) => (name.clone(), name),
         None => {
             let kind = match target {
-                Target::Node { .. } => name.to_owned(),
+                Target::Node { .. } | Target::Query { .. } => name.to_owned(),
                 Target::Table { .. } => format!("source_{name}"),
             };
             let kind = namespace.map_or_else(|| kind.clone(), |namespace| format!("{namespace}_{kind}"));

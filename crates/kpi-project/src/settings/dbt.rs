@@ -135,6 +135,7 @@ pub(crate) fn read_dbt_project(
         analysis_paths,
         docs_paths,
         asset_paths: strings("asset-paths"),
+        expectation_paths: paths("expectation-paths", None, &["expectations"]),
         macro_paths,
         snapshot_paths,
         function_paths,

@@ -36,6 +36,7 @@ const PROJECT_KEYS: Object = Object {
         ("analysis_paths", STRINGS),
         ("docs_paths", STRINGS),
         ("asset_paths", STRINGS),
+        ("expectation_paths", STRINGS),
         ("function_paths", STRINGS),
         ("target_path", Shape::Str),
         ("log_path", Shape::Str),

@@ -26,10 +26,10 @@ use crate::scan::Step;
 
 /// The first step of an expectation.
 pub(crate) fn start(context: Context) -> Result<Step, Failure> {
-    if let Some((name, parameter)) = context.kwargs().parameters().next() {
-        return Err(Failure::new(format!(
-            "the parameter '{parameter}' of '{name}' has no value in this run"
-        )));
+    // What is left of them has no value, or no computable one.
+    if let Err(errors) = context.expectation.with_parameters(&|_| None) {
+        let message = errors.into_iter().next().map(|error| error.message).unwrap_or_default();
+        return Err(Failure::new(message));
     }
     match context.expectation.spec.kind {
         Kind::NotNull | Kind::Null => nulls::start(context),

@@ -29,6 +29,7 @@ pub(super) fn unexpected(context: Context) -> Result<Step, Failure> {
         let n = count(table.rows.first().and_then(|row| row.first())).unwrap_or(0);
         let mut outcome = Outcome::of(n == 0);
         outcome.rows = Some(query.clone());
+        outcome.unexpected = Some(n);
         let outcome = outcome.because(|| match n {
             1 => "the query found a row".to_owned(),
             n => format!("the query found {n} rows"),
