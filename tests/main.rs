@@ -6,6 +6,7 @@ mod support;
 
 mod build;
 mod cli;
+mod checkpoints;
 mod clone;
 mod data_tests;
 mod defer;
@@ -36,5 +37,6 @@ mod semantic_layer;
 mod show;
 mod snowflake;
 mod state;
+mod suite_files;
 mod suites;
 mod unit_tests;

@@ -229,12 +229,75 @@ fn inline(command: Command) -> Command {
         .arg(value("inline-direct", "SQL", "Use this SQL as it is, without the project").hide(true))
 }
 
+/// What a suite is about.
+fn about(command: Command) -> Command {
+    command
+        .arg(value("model", "NAME", "The suite is about this model"))
+        .arg(value("seed", "NAME", "The suite is about this seed"))
+        .arg(value("snapshot", "NAME", "The suite is about this snapshot"))
+        .arg(value("source", "SOURCE.TABLE", "The suite is about this table of a source"))
+        .arg(value("query", "SQL", "The suite is about what this query finds"))
+        .arg(flag("force", "Write over a file that is there"))
+}
+
+fn text_or_json(help: &'static str) -> Arg {
+    value("output", "FORMAT", help)
+        .value_parser(PossibleValuesParser::new(["text", "json"]))
+        .ignore_case(true)
+}
+
+/// `kpi checkpoint ...`
+fn checkpoint() -> Command {
+    Command::new("checkpoint")
+        .about("Judge suites on what is in the database now, as checkpoints of Great Expectations say")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            result_format(Command::new("run").about("Run a checkpoint"))
+                .arg(Arg::new("name").required(true).value_name("NAME").help("Name of the checkpoint, or its file"))
+                .arg(text_or_json("Format of what came of it")),
+        )
+        .subcommand(
+            Command::new("list").about("List the checkpoints of the project").arg(text_or_json("Format of a line")),
+        )
+}
+
 /// `kpi suite ...`
 fn suite() -> Command {
     Command::new("suite")
         .about("Work with suites of expectations")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(
+            about(Command::new("new").about("Write a suite to begin with"))
+                .arg(Arg::new("name").required(true).value_name("NAME").help("Name of the suite")),
+        )
+        .subcommand(
+            about(Command::new("import").about("Write suites of any layout, and of Python files, in the present one"))
+                .arg(
+                    Arg::new("file")
+                        .required(true)
+                        .num_args(1..)
+                        .value_name("FILE")
+                        .help("JSON, YAML or Python files; Python is read, not run"),
+                )
+                .arg(value("name", "NAME", "Name of the suite, where there is one"))
+                .arg(flag("stdout", "Print the suites instead of writing them")),
+        )
+        .subcommand(
+            Command::new("export")
+                .about("Print the tests of properties as suites of Great Expectations")
+                .arg(Arg::new("model").num_args(0..).value_name("MODEL").help("Only those of these models"))
+                .arg(value("folder", "FOLDER", "Write a file for each suite here")),
+        )
+        .subcommand(
+            Command::new("list").about("List the suites of the project").arg(text_or_json("Format of a line")),
+        )
+        .subcommand(
+            Command::new("docs")
+                .about("Write suites and their last results as one HTML page")
+                .arg(value("output", "FILE", "Where to write the page instead of expectations/index.html in the target folder")),
+        )
         .subcommand(
             Command::new("cases")
                 .about("Answer the cases of a case file on a fresh database in memory")
@@ -390,6 +453,7 @@ pub fn command() -> Command {
     )
     .subcommand(suite())
     .subcommand(profile())
+    .subcommand(checkpoint())
     .subcommand(
         sub("source", "Look after the project's sources")
             .subcommand_required(true)

@@ -8,7 +8,7 @@ use crate::scope::NodeScope;
 use kpi_artifacts::NodeStatus;
 use kpi_jinja::{Error, ErrorKind, Result};
 use kpi_manifest::{Node, NodeId};
-use kpi_quality::{About, Expectation, Failure, Judge, Judged, Severity, Spent, dialect};
+use kpi_quality::{About, Expectation, Failure, Judge, Judged, ResultFormat, Severity, Spent, dialect};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
@@ -83,7 +83,7 @@ impl Engine {
                 }
             }
             _ => {
-                let own = self.with_relations(node, expectation, scope)?;
+                let own = self.with_relations(&node.name, expectation, scope)?;
                 self.judge(&batch, scope, &[(node, own)]).into_iter().next().unwrap_or_else(nothing)
             }
         };
@@ -122,35 +122,45 @@ impl Engine {
         scope: &Arc<NodeScope>,
         members: &[(&Node, Arc<Expectation>)],
     ) -> Vec<Verdict> {
-        let Some(dialect) = dialect::of(self.adapter.type_name()) else {
-            let failure = Failure::new(format!("expectations do not run on {}", self.adapter.type_name()));
-            return members.iter().map(|_| Err(failure.clone())).collect();
-        };
-        let judge = Judge::new(dialect);
         let relation = match batch.strip_prefix("select * from ") {
             // A relation or a query in brackets with a name.
             Some(rest) => rest.trim().to_owned(),
             None => format!("({batch}\n) as batch"),
         };
-        let mut queries = &*scope.connection;
-        let subject = match judge.subject(&mut queries, &relation) {
-            Ok(subject) => subject,
-            Err(failure) => return members.iter().map(|_| Err(failure.clone())).collect(),
-        };
         let asked: Vec<_> = members
             .iter()
             .map(|(_, expectation)| {
-                let format = expectation.result_format.clone().unwrap_or_else(|| self.options.result_format.clone());
+                let format =
+                    expectation.result_format.clone().unwrap_or_else(|| self.options.result_format.clone());
                 (expectation.clone(), format)
             })
             .collect();
-        judge.judge(&mut queries, &subject, &asked, &mut Spent::default())
+        self.judge_relation(&relation, scope, &asked)
+    }
+
+    /// Judges what may stand behind `from`.
+    pub(crate) fn judge_relation(
+        &self,
+        relation: &str,
+        scope: &Arc<NodeScope>,
+        members: &[(Arc<Expectation>, ResultFormat)],
+    ) -> Vec<Verdict> {
+        let Some(dialect) = dialect::of(self.adapter.type_name()) else {
+            let failure = Failure::new(format!("expectations do not run on {}", self.adapter.type_name()));
+            return members.iter().map(|_| Err(failure.clone())).collect();
+        };
+        let judge = Judge::new(dialect);
+        let mut queries = &*scope.connection;
+        match judge.subject(&mut queries, relation) {
+            Ok(subject) => judge.judge(&mut queries, &subject, members, &mut Spent::default()),
+            Err(failure) => members.iter().map(|_| Err(failure.clone())).collect(),
+        }
     }
 
     /// The expectation with the relations that it names rendered: `other_table_name: ref('orders')`.
-    fn with_relations(
+    pub(crate) fn with_relations(
         &self,
-        node: &Node,
+        test: &str,
         expectation: &Arc<Expectation>,
         scope: &Arc<NodeScope>,
     ) -> Result<Arc<Expectation>> {
@@ -175,7 +185,7 @@ impl Engine {
         let beside = serde_json::Map::new();
         Expectation::read(expectation.spec.name, &kwargs, &beside).map(Arc::new).map_err(|errors| {
             let message = errors.first().map(|e| e.message.clone()).unwrap_or_default();
-            Error::new(ErrorKind::Runtime, format!("{}: {message}", node.name))
+            Error::new(ErrorKind::Runtime, format!("{test}: {message}"))
         })
     }
 
@@ -229,7 +239,7 @@ impl Engine {
         limit: Option<u64>,
     ) -> Result<Outcome> {
         let batch = scope.compiled.lock().as_deref().unwrap_or_default().to_owned();
-        let own = self.with_relations(node, expectation, scope)?;
+        let own = self.with_relations(&node.name, expectation, scope)?;
         let verdict = self.judge(&batch, scope, &[(node, own)]).into_iter().next().unwrap_or_else(nothing);
         let judged = verdict.map_err(|failure| Error::new(ErrorKind::Database, failure.message))?;
         if let Some(rows) = &judged.rows {
@@ -396,6 +406,7 @@ impl Engine {
                 run_id: self.shared.invocation_id.to_string(),
                 run_time: self.shared.started_at.to_rfc3339(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
+                ..About::default()
             };
             let judged: Vec<Judged<'_>> = members
                 .iter()
@@ -403,11 +414,8 @@ impl Engine {
                     node.expectation.as_deref().map(|expectation| Judged { expectation, outcome })
                 })
                 .collect();
-            let result = kpi_quality::validation_result(&about, &judged, &self.options.result_format);
-            let file: String = suite
-                .chars()
-                .map(|c| if c.is_alphanumeric() || "_-.".contains(c) { c } else { '_' })
-                .collect();
+            let result = kpi_quality::validation_result(&about, &judged);
+            let file = kpi_quality::file_stem(&suite);
             let text = serde_json::to_string_pretty(&result).unwrap_or_default();
             self.write_text(&format!("{}/expectations/{file}.json", target.display()), &text)?;
         }

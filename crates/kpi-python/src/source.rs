@@ -65,11 +65,11 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    fn new(message: impl Into<String>, place: Option<(u32, u32)>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, place: Option<(u32, u32)>) -> Self {
         Self { message: message.into(), place, hint: None }
     }
 
-    fn with_hint(self, hint: &'static str) -> Self {
+    pub(crate) fn with_hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
     }
 }
@@ -114,7 +114,7 @@ fn read(text: &str) -> Result<Vec<Call>, SourceError> {
 }
 
 /// The 1-based line and column of a byte.
-fn place_of(text: &str, offset: usize) -> (u32, u32) {
+pub(crate) fn place_of(text: &str, offset: usize) -> (u32, u32) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count() as u32 + 1;
     let start = before.rfind('\n').map_or(0, |i| i + 1);

@@ -155,6 +155,11 @@ impl Expectation {
         map
     }
 
+    /// What it asks for, as a sentence: `values of rate lie in [0, 100]`.
+    pub fn sentence(&self) -> String {
+        crate::words::expected(self)
+    }
+
     /// Why a single row breaks it: `rate outside [0, 100]`.
     pub fn row_reason(&self) -> String {
         let columns = match (self.kwargs.text("column"), self.kwargs.text("column_A")) {

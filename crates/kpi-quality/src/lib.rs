@@ -6,6 +6,7 @@
 
 mod cases;
 pub mod catalog;
+mod checkpoint;
 mod checks;
 mod condition;
 mod context;
@@ -18,6 +19,7 @@ mod judge;
 mod kwargs;
 mod map;
 mod outcome;
+mod page;
 pub mod parameters;
 mod pattern;
 pub mod profile;
@@ -33,16 +35,18 @@ mod validation;
 mod words;
 
 pub use cases::{CaseError, CaseFile};
+pub use checkpoint::{Action, Checkpoint, Files, Subjects, Validation, Wanted, description as checkpoint_description};
 pub use condition::Condition;
 pub use context::{Fidelity, Subject};
 pub use expectation::{Expectation, Severity};
 pub use judge::Judge;
 pub use kwargs::{Arg, ConfigError, Kwargs, RETIRED};
 pub use outcome::{Failure, Outcome};
+pub use page::{SuiteReport, page};
 pub use queries::Queries;
 pub use result_format::{Level, ResultFormat};
 pub use scan::Spent;
-pub use suite::{Binding, Placed, Suite, config_diagnostic, expectation_json};
+pub use suite::{Binding, Placed, Suite, config_diagnostic, expectation_json, file_stem};
 pub use validation::{About, Judged, result as validation_result};
 
 /// The version of Great Expectations whose verdicts and files are kept to.

@@ -19,6 +19,17 @@ pub enum Binding {
     Query(String),
 }
 
+impl Binding {
+    /// Key and value in a suite's file.
+    pub fn entry(&self) -> (&'static str, String) {
+        match self {
+            Self::Node(name) => ("model", name.clone()),
+            Self::Source(source, table) => ("source", format!("{source}.{table}")),
+            Self::Query(sql) => ("query", sql.clone()),
+        }
+    }
+}
+
 /// A suite that was read and checked.
 #[derive(Debug, Clone)]
 pub struct Suite {
@@ -110,11 +121,21 @@ impl Suite {
     /// # Errors
     /// It is no JSON or YAML, no suite, or an expectation is wrong.
     pub fn read(file: &Arc<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
-        let root = yaml::parse(file).map_err(|e| vec![e])?;
+        match yaml::parse(file).map_err(|e| vec![e])? {
+            Some(root) => Self::of(file, &root),
+            None => Self::of(file, &yaml::Node::new(yaml::Value::Null, 1, 1)),
+        }
+    }
+
+    /// Checks a suite that was read from a file, whatever its kind.
+    ///
+    /// # Errors
+    /// As [`Suite::read`].
+    pub fn of(file: &Arc<SourceFile>, root: &yaml::Node) -> Result<Self, Vec<Diagnostic>> {
         let start = Span::at(file.clone(), 1, 1);
-        let Some(root) = root.filter(|node| node.as_map().is_some()) else {
+        if root.as_map().is_none() {
             return Err(vec![wrong("a suite must be a mapping with 'name' and 'expectations'", start)]);
-        };
+        }
         let mut errors = Vec::new();
         for (key, _) in root.as_map().unwrap_or_default() {
             let text = key.key_text();
@@ -136,11 +157,11 @@ impl Suite {
         };
         let mut legacy = root.get("expectation_suite_name").is_some();
         let mut expectations = Vec::new();
-        let on_failure = own_key(&root, "on_failure").map(yaml::Node::to_json);
+        let on_failure = own_key(root, "on_failure").map(yaml::Node::to_json);
         if let Some(value) = &on_failure
             && !matches!(value.as_str(), Some("fail" | "quarantine"))
         {
-            let span = own_key(&root, "on_failure").map_or_else(|| start.clone(), |node| node.span(file));
+            let span = own_key(root, "on_failure").map_or_else(|| start.clone(), |node| node.span(file));
             let shown = crate::text::shown(value);
             errors.push(wrong(format!("'on_failure' must be fail or quarantine, not {shown}"), span));
         }
@@ -158,7 +179,7 @@ impl Suite {
             Some(other) => errors.push(wrong("'expectations' must be a list", other.span(file))),
             None => errors.push(wrong("a suite needs a list of 'expectations'", root.span(file))),
         }
-        let (binding, span) = binding(file, &root).unwrap_or_else(|error| {
+        let (binding, span) = binding(file, root).unwrap_or_else(|error| {
             errors.push(error);
             (None, start)
         });
@@ -170,8 +191,7 @@ impl Suite {
             id: root.get("id").and_then(yaml::Node::as_str).map(|s| s.to_string()),
             notes: root.get("notes").map(yaml::Node::to_json).filter(|n| !n.is_null()),
             meta: root.get("meta").map(yaml::Node::to_json_map).unwrap_or_default(),
-            parameters: root
-                .get("suite_parameters")
+            parameters: own_key(root, "suite_parameters")
                 .or_else(|| root.get("evaluation_parameters"))
                 .map(yaml::Node::to_json_map)
                 .unwrap_or_default(),
@@ -183,16 +203,46 @@ impl Suite {
         })
     }
 
-    /// The suite in the layout since 1.0.
+    /// Keywords of former layouts that were left out, by name.
+    pub fn left_out(root: &yaml::Node) -> Vec<String> {
+        let items = root.get("expectations").and_then(yaml::Node::as_list).unwrap_or_default();
+        let kwargs = items.iter().filter_map(|item| item.get("kwargs").and_then(yaml::Node::as_map));
+        let mut names: Vec<String> = kwargs.flatten().map(|(key, _)| key.key_text()).collect();
+        names.retain(|name| RETIRED.contains(&name.as_str()));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The suite in the layout since 1.0. What it is about stands where Great Expectations does not mind it.
     pub fn to_json(&self) -> Json {
         let expectations: Vec<Json> =
             self.expectations.iter().map(|p| expectation_json(&p.expectation)).collect();
         let mut meta = self.meta.clone();
+        if let Some(binding) = &self.binding {
+            let (key, value) = binding.entry();
+            let kpi = meta.entry("kpi").or_insert_with(|| json!({}));
+            if let Some(kpi) = kpi.as_object_mut() {
+                kpi.insert(key.into(), value.into());
+            }
+        }
+        if !self.parameters.is_empty() {
+            let kpi = meta.entry("kpi").or_insert_with(|| json!({}));
+            if let Some(kpi) = kpi.as_object_mut() {
+                kpi.insert("suite_parameters".into(), self.parameters.clone().into());
+            }
+        }
         meta.entry("great_expectations_version").or_insert_with(|| Json::from(crate::REFERENCE_VERSION));
         json!({
             "name": self.name, "id": self.id, "notes": self.notes, "meta": meta, "expectations": expectations,
         })
     }
+}
+
+/// A suite's name as that of a file, without ending.
+pub fn file_stem(suite: &str) -> String {
+    let letter = |c: char| if c.is_alphanumeric() || "_-.".contains(c) { c } else { '_' };
+    suite.chars().map(letter).collect()
 }
 
 /// One expectation in the layout since 1.0.

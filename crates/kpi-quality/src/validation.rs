@@ -2,7 +2,6 @@
 
 use crate::expectation::Expectation;
 use crate::outcome::{Failure, Outcome};
-use crate::result_format::ResultFormat;
 use serde_json::{Map, Value as Json, json};
 
 /// An expectation and what came of it.
@@ -27,11 +26,16 @@ pub struct About {
     pub run_time: String,
     /// Whose numbers.
     pub version: String,
+    /// What the run is called.
+    pub run_name: Option<String>,
+    /// The checkpoint and the validation in it, by id.
+    pub checkpoint: Option<String>,
+    /// The validation definition.
+    pub validation: Option<String>,
 }
 
 /// The validation result of a suite.
-pub fn result(about: &About, judged: &[Judged<'_>], format: &ResultFormat) -> Json {
-    let _ = format;
+pub fn result(about: &About, judged: &[Judged<'_>]) -> Json {
     let batch = format!("kpi-{}", about.subject);
     let results: Vec<Json> = judged.iter().map(|j| one(j, &batch)).collect();
     let met = judged.iter().filter(|j| matches!(j.outcome, Ok(outcome) if outcome.success)).count();
@@ -60,9 +64,9 @@ pub fn result(about: &About, judged: &[Judged<'_>], format: &ResultFormat) -> Js
             },
             "batch_spec": {"table_name": about.subject},
             "batch_markers": {"ge_load_time": about.run_time},
-            "run_id": {"run_name": about.run_id, "run_time": about.run_time},
-            "checkpoint_id": null,
-            "validation_id": null,
+            "run_id": {"run_name": about.run_name.as_ref().unwrap_or(&about.run_id), "run_time": about.run_time},
+            "checkpoint_id": about.checkpoint,
+            "validation_id": about.validation,
         },
         "id": null,
     })
@@ -84,11 +88,15 @@ fn one(judged: &Judged<'_>, batch: &str) -> Json {
         Ok(outcome) => (outcome.success, outcome.result.clone(), None),
         Err(failure) => (false, Map::new(), Some(failure.message.as_str())),
     };
+    let reason = match judged.outcome {
+        Ok(outcome) => outcome.reason.as_ref(),
+        Err(_) => None,
+    };
     json!({
         "success": success,
         "expectation_config": config,
         "result": result,
-        "meta": {},
+        "meta": reason.map_or_else(|| json!({}), |reason| json!({"kpi": {"reason": reason}})),
         "exception_info": {
             "raised_exception": message.is_some(),
             "exception_traceback": message.map(|_| ""),

@@ -32,6 +32,86 @@ fn set(kwargs: &Kwargs, name: &str) -> String {
     format!("{{{}{}}}", shown.join(", "), if items.len() > 5 { ", …" } else { "" })
 }
 
+/// What an expectation asks for, as a sentence.
+pub(crate) fn expected(expectation: &Expectation) -> String {
+    if let Some(description) = &expectation.description {
+        return description.clone();
+    }
+    let kwargs = &expectation.kwargs;
+    let text = |name: &str| kwargs.text(name).unwrap_or_default().to_owned();
+    let column = text("column");
+    let given = |name: &str| kwargs.get(name).map(|arg| number(&arg.to_json())).unwrap_or_default();
+    let list = |name: &str| {
+        kwargs.list(name).unwrap_or_default().iter().map(number).collect::<Vec<_>>().join(", ")
+    };
+    let sentence = match expectation.spec.kind {
+        Kind::NotNull => format!("{column} is never null"),
+        Kind::Null => format!("{column} is always null"),
+        Kind::Unique => format!("values of {column} occur once"),
+        Kind::Between => format!("values of {column} lie in {}", interval(kwargs)),
+        Kind::InSet => format!("values of {column} are in {}", set(kwargs, "value_set")),
+        Kind::NotInSet => format!("values of {column} are not in {}", set(kwargs, "value_set")),
+        Kind::LengthBetween => format!("texts of {column} have a length in {}", interval(kwargs)),
+        Kind::LengthEqual => format!("texts of {column} have a length of {}", given("value")),
+        Kind::Regex => format!("values of {column} match {}", text("regex")),
+        Kind::NotRegex => format!("values of {column} do not match {}", text("regex")),
+        Kind::RegexList => format!(
+            "values of {column} match {} of {}",
+            text_or(kwargs, "match_on", "any"),
+            set(kwargs, "regex_list")
+        ),
+        Kind::NotRegexList => format!("values of {column} match none of {}", set(kwargs, "regex_list")),
+        Kind::Like => format!("values of {column} are like {}", text("like_pattern")),
+        Kind::NotLike => format!("values of {column} are not like {}", text("like_pattern")),
+        Kind::LikeList => format!(
+            "values of {column} are like {} of {}",
+            text_or(kwargs, "match_on", "any"),
+            set(kwargs, "like_pattern_list")
+        ),
+        Kind::NotLikeList => {
+            format!("values of {column} are like none of {}", set(kwargs, "like_pattern_list"))
+        }
+        Kind::Increasing => format!("values of {column} never fall"),
+        Kind::Decreasing => format!("values of {column} never rise"),
+        Kind::Json => format!("values of {column} are JSON"),
+        Kind::JsonSchema => format!("values of {column} fit a JSON schema"),
+        Kind::Strftime => format!("values of {column} are dates of the format {}", text("strftime_format")),
+        Kind::Dateutil => format!("values of {column} are dates"),
+        Kind::ZScore => format!("z-scores of {column} are below {}", given("threshold")),
+        Kind::Outliers => format!("{column} has no outliers"),
+        Kind::OfType => format!("{column} is of the type {}", text("type_")),
+        Kind::InTypeList => format!("{column} is of one of the types {}", list("type_list")),
+        Kind::Aggregate(which) => format!("{} of {column} lies in {}", aggregate(which), interval(kwargs)),
+        Kind::Quantiles => format!("quantiles of {column} lie in their ranges"),
+        Kind::DistinctInSet => format!("{column} has no values but {}", set(kwargs, "value_set")),
+        Kind::DistinctContainSet => format!("{column} has all values of {}", set(kwargs, "value_set")),
+        Kind::DistinctEqualSet => format!("{column} has exactly the values {}", set(kwargs, "value_set")),
+        Kind::MostCommon => format!("the most common value of {column} is in {}", set(kwargs, "value_set")),
+        Kind::KlDivergence => {
+            format!("values of {column} are distributed as expected, within {}", given("threshold"))
+        }
+        Kind::PairEqual => format!("{} equals {}", text("column_A"), text("column_B")),
+        Kind::PairGreater => format!("{} is greater than {}", text("column_A"), text("column_B")),
+        Kind::PairInSet => format!("pairs of {} and {} are among those given", text("column_A"), text("column_B")),
+        Kind::CompoundUnique => format!("{} together occur once", list("column_list")),
+        Kind::UniqueWithinRecord => format!("{} differ from each other in each row", list("column_list")),
+        Kind::MultiSum => format!("{} sum to {} in each row", list("column_list"), given("sum_total")),
+        Kind::MultiEqual => format!("{} are equal in each row", list("column_list")),
+        Kind::RowCountBetween => format!("the number of rows lies in {}", interval(kwargs)),
+        Kind::RowCountEqual => format!("there are {} rows", given("value")),
+        Kind::RowCountOther => format!("there are as many rows as in {}", text("other_table_name")),
+        Kind::ColumnCountBetween => format!("the number of columns lies in {}", interval(kwargs)),
+        Kind::ColumnCountEqual => format!("there are {} columns", given("value")),
+        Kind::ColumnsOrdered => format!("the columns are {}, in this order", list("column_list")),
+        Kind::ColumnsSet => format!("the columns are {}", list("column_set")),
+        Kind::ColumnExists => format!("there is a column {column}"),
+        Kind::UnexpectedRows => format!("this query finds nothing: {}", text("unexpected_rows_query")),
+        Kind::QueryComparison => "two queries find the same rows".to_owned(),
+    };
+    let mostly = kwargs.mostly();
+    if mostly < 1.0 { format!("{sentence}, in at least {} % of the rows", mostly * 100.0) } else { sentence }
+}
+
 /// What rows are that break an expectation, to follow "3 of 90 values of column".
 pub(crate) fn unexpected(expectation: &Expectation) -> String {
     let kwargs = &expectation.kwargs;

@@ -1,5 +1,6 @@
 //! The commands: which one was called, and how each ends.
 
+mod checkpoint;
 mod clean;
 mod compile;
 mod debug;
@@ -88,10 +89,26 @@ pub fn run() -> u8 {
         Some(inner) if matches!(name, "docs" | "source") => inner,
         // Cases belong to no project.
         Some(("cases", inner)) if name == "suite" => return suite::cases(inner),
+        Some((word, inner)) if matches!(name, "suite" | "checkpoint") => (of_two_words(name, word), inner),
         _ => (name, matches),
     };
     let words: Vec<String> = words.iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
     call(name, matches, &words)
+}
+
+/// The whole name of a command of two words.
+fn of_two_words(first: &str, second: &str) -> &'static str {
+    const NAMES: [&str; 7] = [
+        "suite new",
+        "suite import",
+        "suite export",
+        "suite list",
+        "suite docs",
+        "checkpoint run",
+        "checkpoint list",
+    ];
+    let name = format!("{first} {second}");
+    NAMES.into_iter().find(|known| **known == name).unwrap_or("suite")
 }
 
 /// `kpi run`: the command that was meant, as far as that can be told.
@@ -253,6 +270,13 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "migrate" => migrate::migrate(session, matches),
         "clean" => clean::clean(session, matches),
         "init" => init::init(session, matches),
+        "suite new" => suite::new(session, matches),
+        "suite import" => suite::import(session, matches),
+        "suite export" => suite::export(session, matches),
+        "suite list" => suite::list(session),
+        "suite docs" => suite::docs(session, matches),
+        "checkpoint run" => checkpoint::run(session, matches),
+        "checkpoint list" => checkpoint::list(session),
         other => {
             Err(Diagnostic::error("K0001", "Usage Error", format!("There is no command '{other}'")).into())
         }

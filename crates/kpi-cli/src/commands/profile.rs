@@ -71,7 +71,7 @@ pub fn profile(session: &Session, matches: &ArgMatches) -> Outcome {
         kept,
         profiler,
     };
-    let (engine, project) = run::engine(session, loaded);
+    let (engine, project) = run::engine(session, loaded)?;
     asked.all(&engine, &project, &selected)
 }
 

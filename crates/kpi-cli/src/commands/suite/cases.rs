@@ -1,6 +1,6 @@
-//! `kpi suite`: suites of expectations as files.
+//! `kpi suite cases`: recorded cases, answered on a database in memory.
 
-use super::{GOOD, WRONG, print, wrong_call};
+use super::super::{GOOD, WRONG, print, wrong_call};
 use clap::ArgMatches;
 use kpi_adapter::Adapter;
 use kpi_diagnostics::{Diagnostic, SourceFile, Span};
