@@ -84,7 +84,8 @@ fn a_checkpoint_judges_its_suites_on_its_data() {
         described["statistics"],
         json!({"evaluated_validations": 2, "success_percent": 50.0, "successful_validations": 1, "unsuccessful_validations": 1})
     );
-    let as_json = project.kpi(&["checkpoint", "run", "daily", "--vars", "{top: 100}", "--output", "json"]).expect(1);
+    let as_json =
+        project.kpi(&["checkpoint", "run", "daily", "--vars", "{top: 100}", "--output", "json"]).expect(1);
     assert_eq!(serde_json::from_str::<Json>(&as_json.stdout).expect("JSON"), described);
     // What is above is allowed now.
     project.kpi(&["checkpoint", "run", "daily", "--vars", "{top: 1000}"]).expect(0);
@@ -94,7 +95,11 @@ fn a_checkpoint_judges_its_suites_on_its_data() {
 fn a_checkpoint_before_1_0_is_run_as_it_is() {
     let project = project(&[]);
     let call = project.kpi(&["checkpoint", "run", "older", "--result-format", "COMPLETE"]).expect(0);
-    assert!(call.stderr.contains("'store_evaluation_params' (StoreEvaluationParametersAction) is ignored"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("'store_evaluation_params' (StoreEvaluationParametersAction) is ignored"),
+        "{}",
+        call.stderr
+    );
     let result = project.json("target/checkpoints/older/kpis_suite-kpis.json");
     assert!(result["meta"]["run_id"]["run_name"].as_str().is_some_and(|name| name.starts_with("run-2")));
     assert_eq!(result["results"][0]["result"]["unexpected_list"], json!([]));
@@ -114,15 +119,29 @@ fn wrong_checkpoints_are_refused_with_their_place() {
         text("checkpoints/a.yml", "validations:\n  - expectation_suite_name: kpi_suite\n"),
         text("checkpoints/b.yml", "validatons: []\n"),
         text("checkpoints/c.yml", "template_name: other\nvalidations: []\n"),
-        text("checkpoints/d.yml", "validations:\n  - expectation_suite_name: kpis_suite\n    batch_request: {data_asset_name: leads}\n    runtime_configuration: {result_format: ALL}\n"),
-        text("checkpoints/e.json", "{\"name\": \"e\", \"validation_definitions\": [{\"name\": \"nothing\"}]}"),
+        text(
+            "checkpoints/d.yml",
+            "validations:\n  - expectation_suite_name: kpis_suite\n    batch_request: {data_asset_name: leads}\n    runtime_configuration: {result_format: ALL}\n",
+        ),
+        text(
+            "checkpoints/e.json",
+            "{\"name\": \"e\", \"validation_definitions\": [{\"name\": \"nothing\"}]}",
+        ),
         text("checkpoints/f.yml", "- 1\n"),
         text("checkpoints/g.yml", "validations: []\n"),
-        text("checkpoints/h.yml", "validations:\n  - expectation_suite_name: kpis_suite\n    batch_request: {data_asset_name: leads}\n"),
+        text(
+            "checkpoints/h.yml",
+            "validations:\n  - expectation_suite_name: kpis_suite\n    batch_request: {data_asset_name: leads}\n",
+        ),
     ];
     insta::assert_snapshot!(texts.join("\n\n"));
     let call = project(&[]).kpi(&["checkpoint", "run", "dayly"]).expect(2);
-    assert!(call.stderr.contains("there is no checkpoint 'dayly'") && call.stderr.contains("did you mean 'daily'?"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("there is no checkpoint 'dayly'")
+            && call.stderr.contains("did you mean 'daily'?"),
+        "{}",
+        call.stderr
+    );
     let call = project(&[]).kpi(&["checkpoint", "run", "daily"]).expect(2);
     assert!(call.stderr.contains("the parameter 'top' has no value in this run"), "{}", call.stderr);
 }

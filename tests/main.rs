@@ -5,8 +5,8 @@
 mod support;
 
 mod build;
-mod cli;
 mod checkpoints;
+mod cli;
 mod clone;
 mod data_tests;
 mod defer;

@@ -79,7 +79,10 @@ fn an_older_suite_is_imported_in_the_present_layout() {
     let suite = project.json("expectations/kpis.daily.json");
     assert_eq!(suite["name"], "kpis.daily");
     assert_eq!(suite["meta"]["kpi"], json!({"model": "raw", "suite_parameters": {"top": 100}}));
-    assert_eq!(suite["expectations"][0]["kwargs"], json!({"column": "rate", "max_value": {"$PARAMETER": "top"}}));
+    assert_eq!(
+        suite["expectations"][0]["kwargs"],
+        json!({"column": "rate", "max_value": {"$PARAMETER": "top"}})
+    );
     // And it is what it was.
     let call = project.kpi(&["build"]).expect(1);
     assert!(call.text().contains("2 of 3 values of rate outside (-∞, 100]: 104.5, 250.0"), "{}", call.text());
@@ -94,7 +97,11 @@ fn a_new_suite_is_one_to_begin_with() {
     let call = project.kpi(&["suite", "list"]).expect(0);
     assert_eq!(call.stdout.trim(), "morning  kpis    1 expectations  expectations/morning.json");
     let call = project.kpi(&["suite", "new", "x", "--model", "a", "--seed", "b"]).expect(2);
-    assert!(call.stderr.contains("a suite is about one thing: --model and --seed are given"), "{}", call.stderr);
+    assert!(
+        call.stderr.contains("a suite is about one thing: --model and --seed are given"),
+        "{}",
+        call.stderr
+    );
 }
 
 const PROPERTIES: &str = "models:

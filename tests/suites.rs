@@ -24,7 +24,9 @@ fn test_results(project: &Project) -> String {
         .map(|r| {
             let name = r["unique_id"].as_str().and_then(|id| id.split('.').nth(2)).unwrap_or_default();
             let message = r["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
-            format!("{name}: {} {} {message}", r["status"].as_str().unwrap_or_default(), r["failures"]).trim_end().to_owned()
+            format!("{name}: {} {} {message}", r["status"].as_str().unwrap_or_default(), r["failures"])
+                .trim_end()
+                .to_owned()
         })
         .collect();
     lines.sort();
@@ -59,22 +61,33 @@ fn a_suite_is_about_a_query() {
     assert_eq!(validation["statistics"]["evaluated_expectations"], 3);
     // What the query reads is built before.
     let manifest = project.json("target/manifest.json");
-    let test = &manifest["nodes"].as_object().expect("nodes").iter().find(|(id, _)| id.contains("high_row_count"));
+    let test =
+        &manifest["nodes"].as_object().expect("nodes").iter().find(|(id, _)| id.contains("high_row_count"));
     assert_eq!(test.expect("the test").1["depends_on"]["nodes"], json!(["model.shop.kpis"]));
 }
 
 #[test]
 fn a_query_that_refers_to_nothing_there_is_refused() {
-    let text = suite("high", json!({"query": "select * from {{ ref('kpi') }}"}), json!([
-        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}}]));
+    let text = suite(
+        "high",
+        json!({"query": "select * from {{ ref('kpi') }}"}),
+        json!([
+        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}}]),
+    );
     let project = kpis(&[("expectations/high.json", &text)]);
     let call = project.kpi(&["parse"]).expect(2);
-    let wanted = "the query of the suite 'high' refers to 'kpi', and there is no model, seed or snapshot of that name";
+    let wanted =
+        "the query of the suite 'high' refers to 'kpi', and there is no model, seed or snapshot of that name";
     assert!(call.text().contains(wanted) && call.text().contains("did you mean 'kpis'?"), "{}", call.text());
     let text = suite("high", json!({"source": "crm.leads"}), json!([]));
     let sources = "sources:\n  - {name: crm, tables: [{name: lead}]}\n";
-    let call = kpis(&[("expectations/high.json", &text), ("models/sources.yml", sources)]).kpi(&["parse"]).expect(2);
-    assert!(call.text().contains("is about the source crm.leads, and there is none of that name"), "{}", call.text());
+    let call =
+        kpis(&[("expectations/high.json", &text), ("models/sources.yml", sources)]).kpi(&["parse"]).expect(2);
+    assert!(
+        call.text().contains("is about the source crm.leads, and there is none of that name"),
+        "{}",
+        call.text()
+    );
     assert!(call.text().contains("did you mean 'crm.lead'?"), "{}", call.text());
 }
 
@@ -122,13 +135,26 @@ fn a_suite_that_a_model_names_must_be_there() {
 fn kpi_toml_says_where_suites_lie() {
     let toml = format!(
         "{}",
-        crate::support::KPI_TOML.replace("version = \"1.0\"", "version = \"1.0\"\nexpectation_paths = [\"gx/expectations\", \"one.yml\"]")
+        crate::support::KPI_TOML.replace(
+            "version = \"1.0\"",
+            "version = \"1.0\"\nexpectation_paths = [\"gx/expectations\", \"one.yml\"]"
+        )
     );
     let project = kpis(&[
         ("kpi.toml", &toml),
-        ("gx/expectations/kpis.json", &suite("kpis", json!({}), json!([
-            {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 4}}]))),
-        ("one.yml", "name: raw\nexpectations:\n  - {type: expect_table_row_count_to_equal, kwargs: {value: 4}}\n"),
+        (
+            "gx/expectations/kpis.json",
+            &suite(
+                "kpis",
+                json!({}),
+                json!([
+            {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 4}}]),
+            ),
+        ),
+        (
+            "one.yml",
+            "name: raw\nexpectations:\n  - {type: expect_table_row_count_to_equal, kwargs: {value: 4}}\n",
+        ),
     ]);
     project.kpi(&["build"]).expect(0);
     insta::assert_snapshot!(test_results(&project), @r"
@@ -186,10 +212,14 @@ fn configs_of_every_test_are_those_of_expectations() {
 
 #[test]
 fn the_result_format_of_a_run_is_that_of_expectations_without_one() {
-    let text = suite("kpis", json!({}), json!([
-        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "rate", "max_value": 100}},
-        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "rate", "result_format": "BOOLEAN_ONLY"}}
-    ]));
+    let text = suite(
+        "kpis",
+        json!({}),
+        json!([
+            {"type": "expect_column_values_to_be_between", "kwargs": {"column": "rate", "max_value": 100}},
+            {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "rate", "result_format": "BOOLEAN_ONLY"}}
+        ]),
+    );
     let project = kpis(&[("expectations/kpis.json", &text)]);
     let format = "{result_format: COMPLETE, unexpected_index_column_names: [id]}";
     project.kpi(&["build", "--result-format", format]).expect(1);

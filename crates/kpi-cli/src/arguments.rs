@@ -254,11 +254,18 @@ fn checkpoint() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             result_format(Command::new("run").about("Run a checkpoint"))
-                .arg(Arg::new("name").required(true).value_name("NAME").help("Name of the checkpoint, or its file"))
+                .arg(
+                    Arg::new("name")
+                        .required(true)
+                        .value_name("NAME")
+                        .help("Name of the checkpoint, or its file"),
+                )
                 .arg(text_or_json("Format of what came of it")),
         )
         .subcommand(
-            Command::new("list").about("List the checkpoints of the project").arg(text_or_json("Format of a line")),
+            Command::new("list")
+                .about("List the checkpoints of the project")
+                .arg(text_or_json("Format of a line")),
         )
 }
 
@@ -273,16 +280,19 @@ fn suite() -> Command {
                 .arg(Arg::new("name").required(true).value_name("NAME").help("Name of the suite")),
         )
         .subcommand(
-            about(Command::new("import").about("Write suites of any layout, and of Python files, in the present one"))
-                .arg(
-                    Arg::new("file")
-                        .required(true)
-                        .num_args(1..)
-                        .value_name("FILE")
-                        .help("JSON, YAML or Python files; Python is read, not run"),
-                )
-                .arg(value("name", "NAME", "Name of the suite, where there is one"))
-                .arg(flag("stdout", "Print the suites instead of writing them")),
+            about(
+                Command::new("import")
+                    .about("Write suites of any layout, and of Python files, in the present one"),
+            )
+            .arg(
+                Arg::new("file")
+                    .required(true)
+                    .num_args(1..)
+                    .value_name("FILE")
+                    .help("JSON, YAML or Python files; Python is read, not run"),
+            )
+            .arg(value("name", "NAME", "Name of the suite, where there is one"))
+            .arg(flag("stdout", "Print the suites instead of writing them")),
         )
         .subcommand(
             Command::new("export")
@@ -291,13 +301,17 @@ fn suite() -> Command {
                 .arg(value("folder", "FOLDER", "Write a file for each suite here")),
         )
         .subcommand(
-            Command::new("list").about("List the suites of the project").arg(text_or_json("Format of a line")),
+            Command::new("list")
+                .about("List the suites of the project")
+                .arg(text_or_json("Format of a line")),
         )
-        .subcommand(
-            Command::new("docs")
-                .about("Write suites and their last results as one HTML page")
-                .arg(value("output", "FILE", "Where to write the page instead of expectations/index.html in the target folder")),
-        )
+        .subcommand(Command::new("docs").about("Write suites and their last results as one HTML page").arg(
+            value(
+                "output",
+                "FILE",
+                "Where to write the page instead of expectations/index.html in the target folder",
+            ),
+        ))
         .subcommand(
             Command::new("cases")
                 .about("Answer the cases of a case file on a fresh database in memory")

@@ -42,6 +42,6 @@ pub use engine::{Engine, Options, Preview, RunSummary, Task};
 pub use freshness::FreshnessSummary;
 pub use inspection::Inspection;
 pub use kpi_python::process::end_all as end_python_processes;
-pub use validate::ValidationSubject;
 pub use microbatch::{EventTimeOptions, Stretch, span_before};
 pub use node_info::{Life, group_of, node_info, python_text, result_info};
+pub use validate::ValidationSubject;

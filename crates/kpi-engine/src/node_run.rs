@@ -306,7 +306,12 @@ impl Engine {
     }
 
     /// The first rows of a node.
-    pub(crate) fn show(self: &Arc<Self>, node: &Node, scope: &Arc<NodeScope>, limit: Option<u64>) -> Result<Outcome> {
+    pub(crate) fn show(
+        self: &Arc<Self>,
+        node: &Node,
+        scope: &Arc<NodeScope>,
+        limit: Option<u64>,
+    ) -> Result<Outcome> {
         let mut interp = scope.interp();
         let sql = if node.resource_type == ResourceType::Seed {
             format!("select * from {}", node.relation())

@@ -211,7 +211,10 @@ impl NodeScope {
                 .iter()
                 .filter_map(|id| engine.manifest.nodes[id.0 as usize].expectation.clone())
                 .map(|expectation| {
-                    let format = expectation.result_format.clone().unwrap_or_else(|| engine.options.result_format.clone());
+                    let format = expectation
+                        .result_format
+                        .clone()
+                        .unwrap_or_else(|| engine.options.result_format.clone());
                     (expectation, format)
                 })
                 .collect();

@@ -34,7 +34,9 @@ impl Engine {
         let connection = self.connection("checkpoint");
         let package = self.manifest.root_package.clone();
         let scope = Arc::new(NodeScope::new(self, None, package, connection.clone()));
-        let relation = self.subject_sql(subject, &scope).map_err(|error| error.to_diagnostic("Compilation Error", None))?;
+        let relation = self
+            .subject_sql(subject, &scope)
+            .map_err(|error| error.to_diagnostic("Compilation Error", None))?;
         let members: Result<Vec<_>, _> = expectations
             .iter()
             .map(|expectation| {

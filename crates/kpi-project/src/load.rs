@@ -639,7 +639,8 @@ impl<'a> Loader<'a> {
                     Err(error) => errors.push(error),
                 }
             }
-            let suites = if packages.is_empty() { suite_files(&root, &config.expectation_paths, &mut errors)
+            let suites = if packages.is_empty() {
+                suite_files(&root, &config.expectation_paths, &mut errors)
             } else {
                 Vec::new()
             };

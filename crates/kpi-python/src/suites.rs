@@ -191,9 +191,12 @@ impl<'a> Reader<'_, 'a> {
                     if method.attr.as_str() != "add_expectation" {
                         continue;
                     }
-                    let Some(argument) = call.arguments.args.first().or_else(|| {
-                        call.arguments.keywords.first().map(|keyword| &keyword.value)
-                    }) else {
+                    let Some(argument) = call
+                        .arguments
+                        .args
+                        .first()
+                        .or_else(|| call.arguments.keywords.first().map(|keyword| &keyword.value))
+                    else {
                         continue;
                     };
                     let owner = match &*method.value {
@@ -279,7 +282,9 @@ impl<'a> Reader<'_, 'a> {
     fn is_expectation(&self, expression: &Expr) -> bool {
         match expression {
             Expr::Dict(dict) => {
-                let holds = |name: &str| dict.items.iter().any(|item| item.key.as_ref().and_then(text_of) == Some(name));
+                let holds = |name: &str| {
+                    dict.items.iter().any(|item| item.key.as_ref().and_then(text_of) == Some(name))
+                };
                 holds("expectation_type") || (holds("type") && holds("kwargs"))
             }
             Expr::Call(call) => constructor(call).is_some_and(|name| {
@@ -396,7 +401,10 @@ impl<'a> Reader<'_, 'a> {
             if !(suite && at == 0) {
                 return Err(self.refused(argument));
             }
-            given.push((self.place(argument, LiteralValue::Text("name".to_owned())), self.literal(argument, names)?));
+            given.push((
+                self.place(argument, LiteralValue::Text("name".to_owned())),
+                self.literal(argument, names)?,
+            ));
         }
         for keyword in &call.arguments.keywords {
             let Some(word) = &keyword.arg else { return Err(self.refused(&keyword.value)) };
@@ -417,10 +425,8 @@ impl<'a> Reader<'_, 'a> {
             "UnexpectedRowsExpectation" => "unexpected_rows_expectation".to_owned(),
             name => snake_case(name),
         };
-        let mut entries = vec![
-            (text("type"), text(&kind)),
-            (text("kwargs"), self.place(call, LiteralValue::Map(kwargs))),
-        ];
+        let mut entries =
+            vec![(text("type"), text(&kind)), (text("kwargs"), self.place(call, LiteralValue::Map(kwargs)))];
         entries.extend(others);
         Ok(Some(LiteralValue::Map(entries)))
     }

@@ -219,7 +219,8 @@ impl Files {
             }
         }
         let reading = Reading { files: self, file, base, root: &root };
-        let validations = if newer { reading.definitions(&mut errors) } else { reading.validations(&mut errors) };
+        let validations =
+            if newer { reading.definitions(&mut errors) } else { reading.validations(&mut errors) };
         let result_format = reading.result_format(&root, &mut errors);
         if validations.is_empty() && errors.is_empty() {
             let key = if newer { "validation_definitions" } else { "validations" };
@@ -254,7 +255,8 @@ struct Reading<'r> {
 
 impl Reading<'_> {
     fn result_format(&self, node: &yaml::Node, errors: &mut Vec<Diagnostic>) -> Option<ResultFormat> {
-        let given = node.get("result_format").or_else(|| node.find(["runtime_configuration", "result_format"]))?;
+        let given =
+            node.get("result_format").or_else(|| node.find(["runtime_configuration", "result_format"]))?;
         if given.is_null() {
             return None;
         }
@@ -380,7 +382,8 @@ impl Reading<'_> {
             let found = batch.as_ref().and_then(|batch| batch.find(path.iter().copied()));
             found.and_then(yaml::Node::as_str).map(|text| text.to_string())
         };
-        let query = text(&["runtime_parameters", "query"]).or_else(|| text(&["batch_spec_passthrough", "query"]));
+        let query =
+            text(&["runtime_parameters", "query"]).or_else(|| text(&["batch_spec_passthrough", "query"]));
         let wanted = match (text(&["data_asset_name"]), query) {
             (asset, Some(query)) => Some(Wanted {
                 asset: asset.unwrap_or_else(|| "query".to_owned()),
@@ -408,8 +411,7 @@ impl Reading<'_> {
             && let Some(root) = yaml::parse(&file?)?
             && let Some(sources) = root.get("fluent_datasources").and_then(yaml::Node::as_map)
         {
-            let of_source =
-                |key: &yaml::Node| source.as_ref().is_none_or(|source| key.key_text() == *source);
+            let of_source = |key: &yaml::Node| source.as_ref().is_none_or(|source| key.key_text() == *source);
             let mut assets = sources
                 .iter()
                 .filter(|(key, _)| of_source(key))
@@ -432,7 +434,8 @@ impl Reading<'_> {
         let lists = ["actions", "action_list"].into_iter().filter_map(|key| self.root.get(key)?.as_list());
         for item in lists.flatten() {
             let inner = item.get("action").unwrap_or(item);
-            let kind = text(inner, "type").or_else(|| text(inner, "class_name")).unwrap_or_else(|| "?".into());
+            let kind =
+                text(inner, "type").or_else(|| text(inner, "class_name")).unwrap_or_else(|| "?".into());
             let name = text(item, "name").unwrap_or_else(|| kind.clone());
             found.push(match &*kind {
                 "update_data_docs" | "UpdateDataDocsAction" => Action::Docs,

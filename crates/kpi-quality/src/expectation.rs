@@ -179,8 +179,9 @@ impl Expectation {
         if !kwargs.values().any(crate::parameters::holds) {
             return Ok(self.clone());
         }
-        let kwargs = crate::parameters::substitute(&kwargs, value)
-            .map_err(|(keyword, message)| vec![ConfigError::of(&keyword, format!("'{keyword}': {message}"))])?;
+        let kwargs = crate::parameters::substitute(&kwargs, value).map_err(|(keyword, message)| {
+            vec![ConfigError::of(&keyword, format!("'{keyword}': {message}"))]
+        })?;
         let read = Self::read(self.spec.name, &kwargs, &Map::new())?;
         Ok(Self { kwargs: read.kwargs, condition: read.condition, ..self.clone() })
     }

@@ -35,7 +35,9 @@ mod validation;
 mod words;
 
 pub use cases::{CaseError, CaseFile};
-pub use checkpoint::{Action, Checkpoint, Files, Subjects, Validation, Wanted, description as checkpoint_description};
+pub use checkpoint::{
+    Action, Checkpoint, Files, Subjects, Validation, Wanted, description as checkpoint_description,
+};
 pub use condition::Condition;
 pub use context::{Fidelity, Subject};
 pub use expectation::{Expectation, Severity};

@@ -160,11 +160,13 @@ fn rows(suite: &SuiteReport) -> Vec<(&Expectation, Verdict, Option<&Json>)> {
 /// Whether a result is that of an expectation: same type and keywords.
 fn is_of(expectation: &Expectation, result: &Json) -> bool {
     let config = result.get("expectation_config");
-    let kind = config.and_then(|c| c.get("type").or_else(|| c.get("expectation_type"))).and_then(Json::as_str);
+    let kind =
+        config.and_then(|c| c.get("type").or_else(|| c.get("expectation_type"))).and_then(Json::as_str);
     if kind != Some(expectation.spec.name) {
         return false;
     }
-    let mut kwargs = config.and_then(|c| c.get("kwargs")).and_then(Json::as_object).cloned().unwrap_or_default();
+    let mut kwargs =
+        config.and_then(|c| c.get("kwargs")).and_then(Json::as_object).cloned().unwrap_or_default();
     kwargs.remove("batch_id");
     let own = expectation.kwargs_json();
     // A parameter has a value in the result.
@@ -240,7 +242,9 @@ fn counted(figures: Option<&Json>) -> String {
 
 fn examples(figures: Option<&Json>) -> String {
     let list = figures.and_then(|f| f.get("partial_unexpected_list")).and_then(Json::as_array);
-    let Some(list) = list.filter(|list| list.iter().any(|value| !value.is_null())) else { return String::new() };
+    let Some(list) = list.filter(|list| list.iter().any(|value| !value.is_null())) else {
+        return String::new();
+    };
     let mut out: Vec<String> = list.iter().take(SHOWN_VALUES).map(shown).collect();
     if list.len() > SHOWN_VALUES {
         out.push("…".to_owned());
@@ -271,6 +275,9 @@ mod tests {
         for text in ["<script", "<img", "<i>", "<b>", "</td>,", "it's"] {
             assert!(!page.contains(text), "{text} in {page}");
         }
-        assert!(page.contains("&lt;/td&gt;") && page.contains("1 of 2") && page.contains("not met"), "{page}");
+        assert!(
+            page.contains("&lt;/td&gt;") && page.contains("1 of 2") && page.contains("not met"),
+            "{page}"
+        );
     }
 }

@@ -25,7 +25,8 @@ pub fn evaluate(expression: &str, value: &dyn Fn(&str) -> Option<Json>) -> Resul
         return Err(format!("'{expression}' is no expression: '{}' is left over", reader.rest));
     }
     match result {
-        Term::Number(n) if n.fract() == 0.0 && n.abs() < 9e15 => {
+        Term::Number(n) if n.fract() == 0.0 && n.abs() < 9e15 =>
+        {
             #[allow(clippy::cast_possible_truncation)]
             Ok(Json::from(n as i64))
         }
@@ -214,7 +215,8 @@ impl<'a> Reader<'a> {
             return text.parse().map(Term::Number).map_err(|_| format!("'{text}' is no number"));
         }
         let end = self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '$')));
-        let (name, rest) = self.rest.split_at_checked(end.unwrap_or(self.rest.len())).unwrap_or((self.rest, ""));
+        let (name, rest) =
+            self.rest.split_at_checked(end.unwrap_or(self.rest.len())).unwrap_or((self.rest, ""));
         if !is_name(name) {
             return Err(match self.rest.chars().next() {
                 Some(c) => format!("'{c}' is not expected in an expression"),
@@ -296,7 +298,10 @@ fn term(name: &str, value: &Json) -> Result<Term, String> {
     let moment = crate::kwargs::parse_moment(text)
         .or_else(|| crate::kwargs::parse_date(text).and_then(|date| date.and_hms_opt(0, 0, 0)));
     moment.map(Term::Moment).ok_or_else(|| {
-        format!("the parameter '{name}' is {}: only numbers and moments are computed with", crate::text::shown(value))
+        format!(
+            "the parameter '{name}' is {}: only numbers and moments are computed with",
+            crate::text::shown(value)
+        )
     })
 }
 
@@ -336,7 +341,8 @@ fn span(arguments: &[(Option<&str>, Term)]) -> Result<Term, String> {
             Some(keyword) => UNITS.iter().find(|(name, _)| name == keyword),
             None => UNITS.get(at),
         };
-        let (_, unit) = unit.ok_or("timedelta() takes weeks, days, hours, minutes, seconds and their parts")?;
+        let (_, unit) =
+            unit.ok_or("timedelta() takes weeks, days, hours, minutes, seconds and their parts")?;
         micros += number(*term)? * unit;
     }
     if !(micros.abs() < 9e18) {

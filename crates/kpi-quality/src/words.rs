@@ -41,9 +41,8 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
     let text = |name: &str| kwargs.text(name).unwrap_or_default().to_owned();
     let column = text("column");
     let given = |name: &str| kwargs.get(name).map(|arg| number(&arg.to_json())).unwrap_or_default();
-    let list = |name: &str| {
-        kwargs.list(name).unwrap_or_default().iter().map(number).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |name: &str| kwargs.list(name).unwrap_or_default().iter().map(number).collect::<Vec<_>>().join(", ");
     let sentence = match expectation.spec.kind {
         Kind::NotNull => format!("{column} is never null"),
         Kind::Null => format!("{column} is always null"),
@@ -92,7 +91,9 @@ pub(crate) fn expected(expectation: &Expectation) -> String {
         }
         Kind::PairEqual => format!("{} equals {}", text("column_A"), text("column_B")),
         Kind::PairGreater => format!("{} is greater than {}", text("column_A"), text("column_B")),
-        Kind::PairInSet => format!("pairs of {} and {} are among those given", text("column_A"), text("column_B")),
+        Kind::PairInSet => {
+            format!("pairs of {} and {} are among those given", text("column_A"), text("column_B"))
+        }
         Kind::CompoundUnique => format!("{} together occur once", list("column_list")),
         Kind::UniqueWithinRecord => format!("{} differ from each other in each row", list("column_list")),
         Kind::MultiSum => format!("{} sum to {} in each row", list("column_list"), given("sum_total")),

@@ -22,7 +22,8 @@ pub fn list(session: &Session) -> Outcome {
     let project = session.load_project(false)?;
     let as_json = session.flags.text("output") == Some("json");
     let lines = Files::new(&project.root).checkpoints().into_iter().map(|(name, file)| {
-        let line = if as_json { json!({"name": name, "file": file}).to_string() } else { format!("{name}  {file}") };
+        let line =
+            if as_json { json!({"name": name, "file": file}).to_string() } else { format!("{name}  {file}") };
         let data = json!({"msg": line});
         (line, data)
     });
@@ -259,14 +260,18 @@ fn act(
             Action::Store => {}
             Action::Docs => {
                 let path = suite::docs::write(session, project, &engine.manifest, None)?;
-                let shown = path.strip_prefix(&project.root).unwrap_or(Path::new(&path)).display().to_string();
+                let shown =
+                    path.strip_prefix(&project.root).unwrap_or(Path::new(&path)).display().to_string();
                 note(session, format!("Wrote {shown}"));
             }
             Action::Ignored(name, kind) if name == kind => {
                 note(session, format!("The action {kind} is ignored: kpi does nothing of the kind"));
             }
             Action::Ignored(name, kind) => {
-                note(session, format!("The action '{name}' ({kind}) is ignored: kpi does nothing of the kind"));
+                note(
+                    session,
+                    format!("The action '{name}' ({kind}) is ignored: kpi does nothing of the kind"),
+                );
             }
         }
     }
@@ -281,7 +286,8 @@ fn note(session: &Session, text: String) {
 fn tell(session: &Session, planned: &[Planned], results: &[Json], description: &Json) {
     let mut rows = Vec::new();
     for (one, result) in planned.iter().zip(results) {
-        let figure = |name: &str| result.pointer(&format!("/statistics/{name}")).and_then(Json::as_i64).unwrap_or(0);
+        let figure =
+            |name: &str| result.pointer(&format!("/statistics/{name}")).and_then(Json::as_i64).unwrap_or(0);
         let (met, all) = (figure("successful_expectations"), figure("evaluated_expectations"));
         let words = if met == all { "met" } else { "not met" };
         rows.push(vec![

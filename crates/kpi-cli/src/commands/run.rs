@@ -1,8 +1,8 @@
 //! `kpi build`, `run`, `test`, `seed`, `snapshot`: a selection, run in the order of the graph.
 
 use super::{select, write};
-use crate::session::{Ending, Loaded, Outcome, Session};
 use crate::flags::Flags;
+use crate::session::{Ending, Loaded, Outcome, Session};
 use crate::{interrupt, summary, text_table, warnings};
 use kpi_artifacts::{BatchResults, EarlierResult, NodeResult};
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
@@ -66,8 +66,9 @@ fn result_format(flags: &Flags) -> Result<ResultFormat, Diagnostic> {
         false => Json::from(text),
     };
     ResultFormat::read(&value).map_err(|error| {
-        Diagnostic::error("K0017", "Usage Error", error.message)
-            .with_hint("--result-format COMPLETE, or '{result_format: COMPLETE, unexpected_index_column_names: [id]}'")
+        Diagnostic::error("K0017", "Usage Error", error.message).with_hint(
+            "--result-format COMPLETE, or '{result_format: COMPLETE, unexpected_index_column_names: [id]}'",
+        )
     })
 }
 

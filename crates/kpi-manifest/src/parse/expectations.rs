@@ -208,7 +208,8 @@ impl Parser {
                 match std::fs::read_to_string(package.root.join(name)) {
                     Ok(text) => files.push(SourceFile::new(name.as_str(), text)),
                     Err(error) => {
-                        let message = format!("the suite of {} cannot be read: {name}: {error}", subject.name);
+                        let message =
+                            format!("the suite of {} cannot be read: {name}: {error}", subject.name);
                         errors.push(Diagnostic::error("K0566", "Parsing Error", message));
                     }
                 }
@@ -297,7 +298,8 @@ impl Parser {
         if names.contains(&asked) {
             return Ok(());
         }
-        let message = format!("the suite '{}' is about the source {asked}, and there is none of that name", suite.name);
+        let message =
+            format!("the suite '{}' is about the source {asked}, and there is none of that name", suite.name);
         let error = Diagnostic::error("K0564", "Parsing Error", message).with_span(suite.span.clone());
         Err(match nearest(&asked, names.iter().map(String::as_str)) {
             Some(near) => error.with_hint(format!("did you mean '{near}'?")),
@@ -362,9 +364,8 @@ impl Parser {
         let mut tests = Vec::new();
         let mut errors = Vec::new();
         let mut seen: rustc_hash::FxHashMap<String, usize> = rustc_hash::FxHashMap::default();
-        let value = |name: &str| {
-            self.variable(&package.name, name).or_else(|| suite.parameters.get(name).cloned())
-        };
+        let value =
+            |name: &str| self.variable(&package.name, name).or_else(|| suite.parameters.get(name).cloned());
         for placed in &suite.expectations {
             let mut expectation = placed.expectation.clone();
             match expectation.with_parameters(&value) {
@@ -502,7 +503,8 @@ pub(super) struct Subject {
 impl Subject {
     /// `expectation_suite` (or `expectation_suites`) of its config: a name or file, or a list of them.
     pub(super) fn of(node: &Node) -> Self {
-        let given = ["expectation_suite", "expectation_suites"].into_iter().filter_map(|key| node.config.get(key));
+        let given =
+            ["expectation_suite", "expectation_suites"].into_iter().filter_map(|key| node.config.get(key));
         let suites = given.flat_map(|value| match value {
             Json::String(name) => vec![name],
             Json::Array(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
@@ -518,12 +520,14 @@ fn is_file_name(name: &str) -> bool {
 
 /// The suites that a model names and that there are not.
 fn unknown_suites(subject: &Subject, suites: &[Suite]) -> Vec<Diagnostic> {
-    let unknown = subject.suites.iter().filter(|name| {
-        !is_file_name(name) && !suites.iter().any(|suite| suite.name == **name)
-    });
+    let unknown = subject
+        .suites
+        .iter()
+        .filter(|name| !is_file_name(name) && !suites.iter().any(|suite| suite.name == **name));
     unknown
         .map(|name| {
-            let message = format!("{} names the suite '{name}', and there is none of that name", subject.name);
+            let message =
+                format!("{} names the suite '{name}', and there is none of that name", subject.name);
             let error = Diagnostic::error("K0566", "Parsing Error", message);
             match nearest(name, suites.iter().map(|suite| suite.name.as_str())) {
                 Some(near) => error.with_hint(format!("did you mean '{near}'?")),

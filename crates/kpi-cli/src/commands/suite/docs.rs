@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 /// What a test is about, as people know it.
 fn about(node: &Node) -> String {
-    let id = node.attached_node.as_deref().or(node.depends_on_nodes.first().map(|id| &**id)).unwrap_or_default();
+    let id =
+        node.attached_node.as_deref().or(node.depends_on_nodes.first().map(|id| &**id)).unwrap_or_default();
     match id.strip_prefix("source.") {
         // `source.package.source.table`
         Some(rest) => rest.split_once('.').map_or(rest, |(_, name)| name).to_owned(),
@@ -74,7 +75,11 @@ pub fn write(
         None => target.join("expectations").join("index.html"),
     };
     let name = project.root_package().map(|package| package.name.to_string()).unwrap_or_default();
-    let made = format!("made by kpi {} at {}", crate::session::VERSION, chrono::Local::now().format("%Y-%m-%d %H:%M"));
+    let made = format!(
+        "made by kpi {} at {}",
+        crate::session::VERSION,
+        chrono::Local::now().format("%Y-%m-%d %H:%M")
+    );
     let page = kpi_quality::page(&name, &made, &reports(project, manifest, &target));
     let shown = path.display().to_string();
     super::write(Path::new(""), &shown, &page, true)?;

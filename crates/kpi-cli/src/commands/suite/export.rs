@@ -16,7 +16,9 @@ pub fn export(session: &Session, matches: &ArgMatches) -> Outcome {
     let mut names: Vec<String> = Vec::new();
     for node in &loaded.manifest.nodes {
         let (Some(metadata), None) = (&node.test_metadata, &node.suite) else { continue };
-        let Some(model) = node.attached_node.as_deref().and_then(|id| loaded.manifest.node(id)) else { continue };
+        let Some(model) = node.attached_node.as_deref().and_then(|id| loaded.manifest.node(id)) else {
+            continue;
+        };
         names.push(model.name.to_string());
         if !asked.is_empty() && !asked.iter().any(|name| **name == *model.name) {
             continue;
@@ -100,7 +102,9 @@ fn exported(node: &Node) -> Result<Json, String> {
         }
         (Some("dbt_expectations"), name) => {
             let Some(spec) = catalog::find(name) else { return Err(none.to_owned()) };
-            for (key, value) in given.iter().filter(|(key, _)| !matches!(key.as_str(), "model" | "column_name")) {
+            for (key, value) in
+                given.iter().filter(|(key, _)| !matches!(key.as_str(), "model" | "column_name"))
+            {
                 kwargs.insert(key.clone(), value.clone());
             }
             spec.name

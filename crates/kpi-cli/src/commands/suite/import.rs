@@ -14,8 +14,7 @@ use std::sync::Arc;
 const ABOUT: [&str; 5] = ["model", "seed", "snapshot", "source", "query"];
 
 fn about(matches: &ArgMatches) -> Result<Option<Binding>, Failure> {
-    let mut all =
-        ABOUT.into_iter().filter_map(|name| Some((name, matches.get_one::<String>(name)?.clone())));
+    let mut all = ABOUT.into_iter().filter_map(|name| Some((name, matches.get_one::<String>(name)?.clone())));
     let Some((name, value)) = all.next() else { return Ok(None) };
     if let Some((other, _)) = all.next() {
         let message = format!("a suite is about one thing: --{name} and --{other} are given");
@@ -90,7 +89,8 @@ pub fn import(session: &Session, matches: &ArgMatches) -> Outcome {
         write(&project.root, &path, &text, force)?;
         session.messages.data("PrintEvent", &path, json!({"msg": path}));
         let count = suite.expectations.len();
-        let expectations = if count == 1 { "1 expectation".to_owned() } else { format!("{count} expectations") };
+        let expectations =
+            if count == 1 { "1 expectation".to_owned() } else { format!("{count} expectations") };
         note(session, format!("{}: {expectations} of {}", suite.name, suite.file.name));
         if suite.binding.is_none() {
             let stem = suite.name.strip_suffix("_suite").unwrap_or(&suite.name);
@@ -145,7 +145,11 @@ fn read(session: &Session, path: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
                 if suite.legacy {
                     let left = Suite::left_out(root);
                     if !left.is_empty() {
-                        let text = format!("{}: keywords of former layouts are left out: {}", suite.name, left.join(", "));
+                        let text = format!(
+                            "{}: keywords of former layouts are left out: {}",
+                            suite.name,
+                            left.join(", ")
+                        );
                         note(session, text);
                     }
                 }
@@ -174,10 +178,7 @@ fn named(node: Node, name: &str) -> Node {
             }
             entries
         }
-        value => vec![
-            (text("name"), text(name)),
-            (text("expectations"), Node::new(value, line, column)),
-        ],
+        value => vec![(text("name"), text(name)), (text("expectations"), Node::new(value, line, column))],
     };
     Node::new(Value::Map(entries), line, column)
 }

@@ -20,7 +20,8 @@ use std::path::Path;
 
 /// The folder that new suites go into.
 fn folder(project: &Project) -> String {
-    let paths = project.root_package().map(|package| package.config.expectation_paths.clone()).unwrap_or_default();
+    let paths =
+        project.root_package().map(|package| package.config.expectation_paths.clone()).unwrap_or_default();
     let folder = |path: &&String| ![".json", ".yml", ".yaml"].iter().any(|ending| path.ends_with(ending));
     paths.iter().find(folder).map_or("expectations", |path| path.trim_end_matches('/')).to_owned()
 }
