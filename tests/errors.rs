@@ -496,3 +496,16 @@ fn a_path_of_configs_that_disables_sources_is_used() {
     let call = project.kpi(&["parse"]).expect(0);
     assert!(!call.stderr.contains("K0619"), "{}", call.stderr);
 }
+
+#[test]
+fn a_method_that_the_adapter_does_not_have_fails_where_it_is_called() {
+    // While parsing it is undefined, as in dbt: the other models are built.
+    let project = Project::dbt(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/m.sql", "{{ adapter.drop_relations() }}select 1 as id"),
+    ]);
+    project.kpi(&["parse"]).expect(0);
+    let call = project.kpi(&["run"]).expect(1);
+    assert!(call.stderr.contains("has no attribute 'drop_relations'"), "{}", call.stderr);
+    assert_eq!(project.query("select id from a"), ["1"]);
+}

@@ -122,8 +122,8 @@ fn what_will_differ_is_told_with_file_and_line() {
         .find(|f| f["severity"] == "error")
         .expect("it");
     assert_eq!((&error["file"], &error["line"]), (&json!("models/bad.sql"), &json!(4)));
-    project.write("profiles.yml", "shop: {target: dev, outputs: {dev: {type: snowflake, account: a}}}\n");
+    project.write("profiles.yml", "shop: {target: dev, outputs: {dev: {type: bigquery}}}\n");
     std::fs::remove_file(project.path("models/bad.sql")).expect("a file");
     let call = project.kpi(&["migrate"]).expect(1);
-    assert!(call.stdout.contains("snowflake") && call.stdout.contains("1 thing to mend"), "{}", call.stdout);
+    assert!(call.stdout.contains("bigquery") && call.stdout.contains("1 thing to mend"), "{}", call.stdout);
 }

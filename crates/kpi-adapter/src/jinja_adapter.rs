@@ -291,7 +291,8 @@ impl Object for AdapterObject {
         }
         match METHODS.iter().find(|m| **m == name) {
             Some(method) => Ok(Some(crate::arguments::Method::of(self, method))),
-            None if name.starts_with("__") => Ok(None),
+            // While parsing what is not there is undefined: only running the node tells whether it is needed.
+            None if name.starts_with("__") || self.run.is_none() => Ok(None),
             None => Err(no_attribute(self.type_name(), name, METHODS)),
         }
     }
@@ -304,6 +305,7 @@ impl Object for AdapterObject {
             // `adapter.Relation(...)` and the like: the attribute is asked next.
             return match name {
                 "Relation" | "Column" | "behavior" => Ok(None),
+                _ if self.run.is_none() => Ok(None),
                 _ => Err(no_attribute(self.type_name(), name, METHODS)),
             };
         }

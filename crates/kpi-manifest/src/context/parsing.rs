@@ -261,6 +261,12 @@ impl ConfigCall {
                     }
                     dashed
                 }
+                "pre-hook" | "post-hook" if map.contains_key(&key) => {
+                    let underscored = key.replace('-', "_");
+                    return Err(Error::compilation(format!(
+                        "Invalid config, has conflicting keys \"{underscored}\" and \"{key}\""
+                    )));
+                }
                 _ => key,
             };
             map.insert(key, value);
