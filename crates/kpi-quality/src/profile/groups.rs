@@ -16,6 +16,10 @@ const MOST_SETS: usize = 50;
 const FEW: u64 = 1000;
 /// Texts longer than this have no shape worth telling.
 const LONGEST_SHAPE: u64 = 60;
+/// Of more different texts than this only some are looked at for their shapes.
+const MANY_TEXTS: u64 = 200_000;
+/// As many of them.
+const SOME_TEXTS: u64 = 100_000;
 /// As many pairs of columns are tried as keys, where no column is one.
 const MOST_PAIRS: usize = 10;
 
@@ -28,8 +32,8 @@ enum Set {
     Classes(usize, Histogram),
     /// Its values in the classes of the earlier profile.
     ClassesThen(usize, Histogram),
-    /// The shapes of its texts.
-    Shapes(usize),
+    /// The shapes of its texts, or of one in so many.
+    Shapes(usize, u64),
     /// Whether two columns tell all rows apart.
     Pair(usize, usize),
 }
@@ -63,7 +67,8 @@ impl Groups {
             }
             let longest = known.text.as_ref().and_then(|t| t.longest).unwrap_or(0);
             if column.kind == Kind::Text && (1..=LONGEST_SHAPE).contains(&longest) {
-                sets.push(Set::Shapes(i));
+                let one_in = if distinct > MANY_TEXTS { distinct / SOME_TEXTS } else { 1 };
+                sets.push(Set::Shapes(i, one_in));
             }
         }
         if profile.rows > 1
@@ -101,7 +106,11 @@ impl Piece<'_> {
             Set::Classes(i, classes) | Set::ClassesThen(i, classes) => {
                 vec![position(class_of(&columns[*i], classes, words))]
             }
-            Set::Shapes(i) => vec![position(shape_of(&columns[*i].sql))],
+            Set::Shapes(i, 1) => vec![position(columns[*i].sql.clone())],
+            Set::Shapes(i, n) => {
+                let text = &columns[*i].sql;
+                vec![position(format!("case when {} then {text} end", words.one_in(text, *n)))]
+            }
             Set::Pair(a, b) => vec![position(columns[*a].sql.clone()), position(columns[*b].sql.clone())],
         });
         let members = members.collect();
@@ -113,7 +122,8 @@ impl Piece<'_> {
         (0..expressions).filter(|i| !members.contains(i)).map(|i| 1 << (expressions - 1 - i)).sum()
     }
 
-    /// The statement. Its rows are the mask of a set, a value as text, and how often it occurs.
+    /// The statement. Its rows are: what is counted (0 values, 1 shapes of texts), the mask of a set, a value as text, how
+    /// often it occurs, and how many values were counted in the set.
     pub fn sql(&self, source: &str, profile: &Profile, columns: &[Column], words: &dyn Words) -> String {
         let (expressions, members) = self.grouped(columns, words);
         let n = expressions.len();
@@ -121,10 +131,13 @@ impl Piece<'_> {
         let names: Vec<String> = (0..n).map(name).collect();
         let selected: Vec<String> =
             expressions.iter().enumerate().map(|(i, sql)| format!("{sql} as {}", name(i))).collect();
-        let sets: Vec<String> = members
+        let mut sets: Vec<String> = members
             .iter()
             .map(|m| format!("({})", m.iter().map(|i| name(*i)).collect::<Vec<_>>().join(", ")))
             .collect();
+        // Values and their shapes are of the same set.
+        let mut seen = rustc_hash::FxHashSet::default();
+        sets.retain(|set| seen.insert(set.clone()));
         let texts: Vec<String> = names.iter().map(|e| format!("cast({e} as varchar)")).collect();
         let text = match texts.as_slice() {
             [one] => one.clone(),
@@ -132,31 +145,60 @@ impl Piece<'_> {
         };
         let masks = |wanted: &dyn Fn(&Set) -> bool| {
             let masks = self.sets.iter().zip(&members).filter(|(set, _)| wanted(set));
-            masks.map(|(_, m)| Self::mask(m, n).to_string()).collect::<Vec<_>>().join(", ")
+            let masks: Vec<u64> = masks.map(|(_, m)| Self::mask(m, n)).collect();
+            masks.iter().map(u64::to_string).collect::<Vec<_>>()
         };
+        let many = |i: usize| profile.columns.get(i).and_then(|c| c.distinct).is_some_and(|d| d > FEW);
+        let shapes = masks(&|set| matches!(set, Set::Shapes(..)));
         // Of a key no combination occurs twice; of many values only those that do are of interest.
         let twice = masks(&|set| match set {
             Set::Pair(..) => true,
-            Set::Values(i) => profile.columns.get(*i).and_then(|c| c.distinct).is_some_and(|d| d > FEW),
+            Set::Values(i) => many(*i),
             _ => false,
         });
-        let mut conditions = vec!["value is not null".to_owned()];
-        if !twice.is_empty() {
-            conditions.push(format!("(occurs > 1 or grouped not in ({twice}))"));
+        let values = masks(&|set| !matches!(set, Set::Shapes(..)));
+        let only_once_at_first: Vec<&String> = twice.iter().filter(|mask| !shapes.contains(mask)).collect();
+        let mut kept = vec!["value is not null".to_owned()];
+        if !only_once_at_first.is_empty() {
+            let list: Vec<&str> = only_once_at_first.iter().map(|m| m.as_str()).collect();
+            kept.push(format!("(occurs > 1 or grouped not in ({}))", list.join(", ")));
+        }
+        let mut parts = Vec::new();
+        if !values.is_empty() {
+            let mut part = format!(
+                "select 0 as part, grouped, value, occurs from counted where grouped in ({})",
+                values.join(", ")
+            );
+            if !twice.is_empty() {
+                part.push_str(&format!(" and (occurs > 1 or grouped not in ({}))", twice.join(", ")));
+            }
+            parts.push(part);
+        }
+        if !shapes.is_empty() {
+            let shape = shape_of("value");
+            parts.push(format!(
+                "select 1 as part, grouped, {shape} as value, sum(occurs) as occurs from counted where grouped in ({}) \
+                 group by grouped, {shape}",
+                shapes.join(", ")
+            ));
         }
         format!(
-            "select grouped, value, occurs from (\n  \
-               select grouping({names}) as grouped, {text} as value, count(*) as occurs\n  \
-               from (select {selected} from {source}) as asked\n  \
-               group by grouping sets ({sets})\n\
-             ) as counted\n\
-             where {conditions}\n\
-             qualify row_number() over (partition by grouped order by occurs desc, value) <= {most}\n\
-             order by grouped, occurs desc, value",
+            "with counted {kept_as} (\n  \
+               select grouped, value, occurs from (\n    \
+                 select grouping({names}) as grouped, {text} as value, count(*) as occurs\n    \
+                 from (select {selected} from {source}) as asked\n    \
+                 group by grouping sets ({sets})\n  \
+               ) as every_value where {kept}\n\
+             ), parts as (\n  {parts}\n)\n\
+             select part, grouped, value, occurs, sum(occurs) over (partition by part, grouped) as total from parts\n\
+             qualify row_number() over (partition by part, grouped order by occurs desc, value) <= {most}\n\
+             order by part, grouped, occurs desc, value",
+            kept_as = words.kept(),
             names = names.join(", "),
             selected = selected.join(", "),
             sets = sets.join(", "),
-            conditions = conditions.join(" and "),
+            kept = kept.join(" and "),
+            parts = parts.join("\n  union all\n  "),
             most = MOST_VALUES + 1,
         )
     }
@@ -166,12 +208,16 @@ impl Piece<'_> {
         let (expressions, members) = self.grouped(columns, words);
         for (set, members) in self.sets.iter().zip(&members) {
             let mask = Self::mask(members, expressions.len());
+            let part = u64::from(matches!(set, Set::Shapes(..)));
+            let mut total = 0;
             let counts: Vec<ValueCount> = table
                 .rows
                 .iter()
-                .filter(|row| row.first().is_some_and(|cell| whole(cell) == mask))
                 .filter_map(|row| match row.as_slice() {
-                    [_, value, occurs] => Some(ValueCount { value: value.text(), count: whole(occurs) }),
+                    [p, g, value, occurs, all] if whole(p) == part && whole(g) == mask => {
+                        total = whole(all);
+                        Some(ValueCount { value: value.text(), count: whole(occurs) })
+                    }
                     _ => None,
                 })
                 .collect();
@@ -195,8 +241,9 @@ impl Piece<'_> {
                         column.histogram_then = Some(counted(classes, &counts));
                     }
                 }
-                Set::Shapes(i) => {
+                Set::Shapes(i, _) => {
                     if let Some(column) = profile.columns.get_mut(*i) {
+                        column.shapes_of = total;
                         column.shapes = counts.into_iter().take(MOST_VALUES).collect();
                     }
                 }

@@ -114,6 +114,7 @@ impl Column {
             top: Vec::new(),
             top_is_all: false,
             shapes: Vec::new(),
+            shapes_of: 0,
             problem: None,
         }
     }

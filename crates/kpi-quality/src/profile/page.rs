@@ -224,7 +224,7 @@ fn detail(out: &mut String, column: &ColumnProfile, rows: u64) {
     }
     if !column.shapes.is_empty() {
         let shown: Vec<_> = column.shapes.iter().take(VALUES).cloned().collect();
-        let _ = writeln!(out, "<div><h4>Shapes</h4>{}</div>", bars(&shown, values));
+        let _ = writeln!(out, "<div><h4>Shapes</h4>{}</div>", bars(&shown, column.shapes_of));
     }
     out.push_str("</div></details>\n");
 }

@@ -94,9 +94,18 @@ pub struct ColumnProfile {
     /// Shapes of texts, the most frequent first: `AA-999`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shapes: Vec<ValueCount>,
+    /// How many values the shapes are those of: of many different ones only some are looked at.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub shapes_of: u64,
     /// Why it could not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Figures of a numeric column. Those that are no finite number are left out and counted.

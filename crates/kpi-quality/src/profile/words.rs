@@ -24,6 +24,14 @@ pub(super) trait Words: Send + Sync {
     /// Skewness.
     fn skewness(&self, number: &str) -> String;
 
+    /// Whether a value is among one in `n` of them, by its hash.
+    fn one_in(&self, column: &str, n: u64) -> String;
+
+    /// What stands behind the name of a common table expression that is read twice.
+    fn kept(&self) -> &'static str {
+        "as"
+    }
+
     /// Rows drawn from a relation, to stand behind `from`.
     fn sample(&self, relation: &str, rows: u64) -> String;
 }
@@ -64,6 +72,14 @@ impl Words for DuckDb {
         format!("skewness({number})")
     }
 
+    fn one_in(&self, column: &str, n: u64) -> String {
+        format!("hash({column}) % {n} = 0")
+    }
+
+    fn kept(&self) -> &'static str {
+        "as materialized"
+    }
+
     fn sample(&self, relation: &str, rows: u64) -> String {
         // The same rows for each statement of a profile.
         format!("(select * from {relation} using sample reservoir({rows} rows) repeatable (1)) as sampled")
@@ -91,6 +107,10 @@ impl Words for Snowflake {
 
     fn skewness(&self, number: &str) -> String {
         format!("skew({number})")
+    }
+
+    fn one_in(&self, column: &str, n: u64) -> String {
+        format!("mod(abs(hash({column})), {n}) = 0")
     }
 
     fn sample(&self, relation: &str, rows: u64) -> String {
