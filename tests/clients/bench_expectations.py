@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Forty expectations on one DuckDB file: kpi with shared scans, kpi one query at a time, and Great Expectations.
 
-    bench_expectations.py [--bin kpi] [--rows 10000000] [--repeat 3] [--folder DIR] [--gx-python PYTHON]
+    bench_expectations.py [--bin kpi] [--rows 10000000] [--repeat 3] [--view] [--folder DIR] [--gx-python PYTHON]
 
 kpi makes the table in a file of its own (in DIR, else in a folder that is deleted); then every contender judges the same
 suite on that file in a process of its own, `--repeat` times. The table tells the median of the wall seconds, of the
@@ -121,7 +121,12 @@ def write(path, text):
     path.write_text(text)
 
 
-def project(folder, rows):
+VIEW = """{{ config(materialized='view') }}
+select * from {{ ref('raw') }} qualify row_number() over (partition by id order by day desc) = 1
+"""
+
+
+def project(folder, rows, view):
     write(folder / "kpi.toml", textwrap.dedent("""\
         [project]
         name = "bench"
@@ -132,7 +137,9 @@ def project(folder, rows):
         path = "shop.duckdb"
         threads = 1
         """))
-    write(folder / "models/facts.sql", MODEL.format(rows=rows))
+    write(folder / f"models/{'raw' if view else 'facts'}.sql", MODEL.format(rows=rows))
+    if view:
+        write(folder / "models/facts.sql", VIEW)
 
 
 def shared(folder):
@@ -199,13 +206,14 @@ def main():
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=pathlib.Path, help="where the project and its database are made, and stay")
+    parser.add_argument("--view", action="store_true", help="judge a view that keeps the newest row of each id")
     parser.add_argument("--gx-python", help="Python with great_expectations, duckdb and duckdb_engine")
     arguments = parser.parse_args()
     binary = shutil.which(arguments.bin) or sys.exit(f"there is no program {arguments.bin}")
     binary = str(pathlib.Path(binary).resolve())
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or pathlib.Path(temporary)).resolve()
-        project(folder, arguments.rows)
+        project(folder, arguments.rows, arguments.view)
         clear(folder)
         if not (folder / "shop.duckdb").exists():
             _, _, _, code = measured([binary, "-q", "run"], folder)

@@ -84,6 +84,11 @@ pub trait Dialect: Send + Sync {
         format!("{column} <> {nan} and {column} <> {most} and {column} <> {least}")
     }
 
+    /// Whether counts of distinct values slow down the other aggregates of their query by more than a scan takes.
+    fn distinct_apart(&self) -> bool {
+        false
+    }
+
     /// Numbers the rows of a query in the order in which they are stored.
     fn row_number(&self) -> &'static str;
 
@@ -121,6 +126,14 @@ impl Dialect for DuckDb {
             };
             format!("cast('{word}' as double)")
         }
+    }
+
+    fn is_finite(&self, column: &str) -> String {
+        format!("isfinite({column})")
+    }
+
+    fn distinct_apart(&self) -> bool {
+        true
     }
 
     fn row_number(&self) -> &'static str {

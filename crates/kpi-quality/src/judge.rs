@@ -72,7 +72,8 @@ impl Judge {
             };
             families::start(context)
         });
-        let mut results = scan::run(queries, steps.collect(), self.shared, spent);
+        let mut results =
+            scan::run(queries, steps.collect(), self.shared, self.dialect.distinct_apart(), spent);
         for (result, (_, format)) in results.iter_mut().zip(expectations) {
             if let (Ok(outcome), Level::BooleanOnly) = (result, format.level) {
                 outcome.result.retain(|name, _| name.starts_with("unexpected_index"));

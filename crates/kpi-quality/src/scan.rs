@@ -53,11 +53,13 @@ pub struct Spent {
     pub queries: usize,
 }
 
-/// Runs all steps to their ends. `shared` false sends each expectation's aggregates alone, for comparison.
+/// Runs all steps to their ends. `shared` false sends each expectation's aggregates alone, for comparison; with
+/// `distinct_apart` counts of distinct values are asked in a query of their own.
 pub(crate) fn run(
     queries: &mut dyn Queries,
     steps: Vec<Result<Step, Failure>>,
     shared: bool,
+    distinct_apart: bool,
     spent: &mut Spent,
 ) -> Vec<Result<Outcome, Failure>> {
     let mut results: Vec<Option<Result<Outcome, Failure>>> = steps.iter().map(|_| None).collect();
@@ -82,7 +84,7 @@ pub(crate) fn run(
         }
         for (name, pending) in sources {
             let source = if shared { name.as_str() } else { name.split_once('\n').map_or("", |(_, s)| s) };
-            measure(queries, source, pending, &mut next, spent);
+            measure(queries, source, pending, distinct_apart, &mut next, spent);
         }
         waiting = next;
     }
@@ -100,14 +102,44 @@ fn measure(
     queries: &mut dyn Queries,
     source: &str,
     pending: Vec<Pending>,
+    distinct_apart: bool,
     next: &mut Vec<(usize, Result<Step, Failure>)>,
     spent: &mut Spent,
 ) {
     let groups: Vec<&[String]> = pending.iter().map(|p| p.aggregates.as_slice()).collect();
-    let answers = aggregates(queries, source, &groups, MOST_AGGREGATES, spent);
+    let answers = if distinct_apart {
+        in_two_queries(queries, source, &groups, spent)
+    } else {
+        aggregates(queries, source, &groups, MOST_AGGREGATES, spent)
+    };
     for (pending, answer) in pending.into_iter().zip(answers) {
         next.push((pending.index, answer.map_err(Failure::from).and_then(pending.then)));
     }
+}
+
+/// As [`aggregates`], with counts of distinct values apart from the rest.
+fn in_two_queries(
+    queries: &mut dyn Queries,
+    source: &str,
+    groups: &[&[String]],
+    spent: &mut Spent,
+) -> Vec<Result<Vec<Cell>, AdapterError>> {
+    let is_distinct = |aggregate: &String| aggregate.starts_with("count(distinct ");
+    let mut ask = |wanted: &dyn Fn(&String) -> bool| {
+        let parts: Vec<Vec<String>> =
+            groups.iter().map(|g| g.iter().filter(|a| wanted(a)).cloned().collect()).collect();
+        let parts: Vec<&[String]> = parts.iter().map(Vec::as_slice).collect();
+        aggregates(queries, source, &parts, MOST_AGGREGATES, spent)
+    };
+    let plain = ask(&|a| !is_distinct(a));
+    let distinct = ask(&is_distinct);
+    let merged = groups.iter().zip(plain.into_iter().zip(distinct)).map(|(group, (plain, distinct))| {
+        let (mut plain, mut distinct) = (plain?.into_iter(), distinct?.into_iter());
+        let mut next =
+            |aggregate: &String| if is_distinct(aggregate) { distinct.next() } else { plain.next() };
+        Ok(group.iter().map(|a| next(a)).map(|cell| cell.unwrap_or(Cell::Null)).collect())
+    });
+    merged.collect()
 }
 
 /// Aggregates over a source, group by group, asked with as few queries of at most `most` aggregates as can be. A query

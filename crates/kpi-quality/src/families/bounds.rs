@@ -31,14 +31,35 @@ pub(super) fn start(context: Context) -> Result<Step, Failure> {
     let mut conditions = Vec::new();
     if let Some(least) = least {
         let word = if kwargs.flag("strict_min") { ">" } else { ">=" };
-        conditions.push(format!("{column} {word} {}", literal(context.dialect, least)?));
+        conditions.push(format!("{column} {word} {}", bound(&context, &kind, least)?));
     }
     if let Some(most) = most {
         let word = if kwargs.flag("strict_max") { "<" } else { "<=" };
-        conditions.push(format!("{column} {word} {}", literal(context.dialect, most)?));
+        conditions.push(format!("{column} {word} {}", bound(&context, &kind, most)?));
     }
     let unexpected = format!("not ({})", conditions.join(" and "));
     map::column_map(context, &unexpected)
+}
+
+/// A bound as SQL for a column of a type. Whole numbers are compared with decimals as such: with doubles every value
+/// would have to be made one.
+fn bound(context: &Context, kind: &str, bound: &Arg) -> Result<String, Failure> {
+    /// Of such a size that no decimal type is too narrow for it beside this scale.
+    const LARGEST: f64 = 1e9;
+    const MOST_DECIMALS: u32 = 18;
+    let scale =
+        kind.split_once(',').and_then(|(_, rest)| rest.trim_end_matches(')').trim().parse::<u32>().ok());
+    match (bound, scale) {
+        (Arg::Float(f), Some(scale))
+            if kind.starts_with("DECIMAL(")
+                && scale <= MOST_DECIMALS
+                && f.fract() == 0.0
+                && f.abs() < LARGEST =>
+        {
+            Ok(format!("{f:.0}"))
+        }
+        _ => literal(context.dialect, bound),
+    }
 }
 
 /// A bound as SQL.
