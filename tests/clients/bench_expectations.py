@@ -4,8 +4,8 @@
     bench_expectations.py [--bin kpi] [--rows 10000000] [--repeat 3] [--view] [--folder DIR] [--gx-python PYTHON]
 
 kpi makes the table in a file of its own (in DIR, else in a folder that is deleted); then every contender judges the same
-suite on that file in a process of its own, `--repeat` times. The table tells the median of the wall seconds, of the
-seconds between the first query and the last verdict, and the most memory. PYTHON needs great_expectations, duckdb and
+suite on that file in a process of its own, `--repeat` times. The table tells the medians of the
+seconds of judging, of the whole process, of the processor, and the most memory. PYTHON needs great_expectations, duckdb and
 duckdb_engine; without it Great Expectations is left out. kpi one query at a time is the same suite as tests that filter
 rows each in a way of its own (by a condition that is always true), so that none shares a scan with another. Ends with 1 when contenders disagree on a verdict.
 """
@@ -163,19 +163,20 @@ def clear(folder):
 
 
 def measured(command, folder, errors=sys.stderr):
-    """Runs a process; gives its output, wall seconds, most memory in MB, and exit code."""
+    """Runs a process; gives its output, (wall seconds, CPU seconds, most memory in MB), and exit code."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         out.seek(0)
-        return out.read().decode(), seconds, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+        spent = (seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        return out.read().decode(), spent, os.waitstatus_to_exitcode(status)
 
 
 def kpi(binary, folder):
     """Seconds of judging, and verdicts by type and column."""
-    out, seconds, memory, code = measured([binary, "-q", "test"], folder, subprocess.DEVNULL)
+    out, spent, code = measured([binary, "-q", "test"], folder, subprocess.DEVNULL)
     if code not in (0, 1):
         sys.exit(out)
     results = json.loads((folder / "target/run_results.json").read_text())
@@ -187,17 +188,17 @@ def kpi(binary, folder):
         metadata = manifest["nodes"][result["unique_id"]]["test_metadata"]
         key = metadata["name"] + json.dumps([metadata["kwargs"].get("column", "")])
         verdicts.setdefault(key, []).append(result["status"] == "pass")
-    return results["elapsed_time"], seconds, memory, {k: sorted(v) for k, v in verdicts.items()}
+    return (results["elapsed_time"], *spent), {k: sorted(v) for k, v in verdicts.items()}
 
 
 def great_expectations(python, folder):
     write(folder / "gx/suite.json", json.dumps(suite()))
     write(folder / "gx/judge.py", GX)
-    out, seconds, memory, code = measured([python, "gx/judge.py", str(folder), "gx/suite.json"], folder)
+    out, spent, code = measured([python, "gx/judge.py", str(folder), "gx/suite.json"], folder)
     if code != 0:
         sys.exit(out)
     answer = json.loads(out.splitlines()[-1])
-    return answer["seconds"], seconds, memory, answer["verdicts"]
+    return (answer["seconds"], *spent), answer["verdicts"]
 
 
 def main():
@@ -216,7 +217,7 @@ def main():
         project(folder, arguments.rows, arguments.view)
         clear(folder)
         if not (folder / "shop.duckdb").exists():
-            _, _, _, code = measured([binary, "-q", "run"], folder)
+            _, _, code = measured([binary, "-q", "run"], folder)
             if code:
                 sys.exit("the table could not be made")
         contenders = [
@@ -230,20 +231,21 @@ def main():
         for name, prepare, run in contenders:
             prepare(folder)
             answers = [run() for _ in range(arguments.repeat)]
-            judged, wall, memory = (statistics.median(a[i] for a in answers) for i in range(3))
-            rows.append((name, judged, wall, memory, answers[0][3]))
-            print(f"{name}: {judged:.2f} s", file=sys.stderr)
+            figures = [statistics.median(spent[i] for spent, _ in answers) for i in range(4)]
+            rows.append((name, figures, answers[0][1]))
+            print(f"{name}: {figures[0]:.2f} s", file=sys.stderr)
     first = rows[0]
     print(f"{arguments.rows:,} rows, {len(suite())} expectations, {os.cpu_count()} cores, median of {arguments.repeat}\n")
-    print("| | judging, s | process, s | memory, MB | times as long |\n| --- | --- | --- | --- | --- |")
-    for name, judged, wall, memory, _ in rows:
-        print(f"| {name} | {judged:.2f} | {wall:.2f} | {memory:.0f} | {judged / first[1]:.1f} |")
-    for name, _, _, _, verdicts in rows[1:]:
-        for key in sorted(verdicts.keys() | first[4].keys()):
-            if verdicts.get(key) != first[4].get(key):
-                print(f"{name} differs on {key}: {verdicts.get(key)} and not {first[4].get(key)}")
+    print("| | judging, s | process, s | CPU, s | memory, MB | times as long |\n| --- | --- | --- | --- | --- | --- |")
+    for name, figures, _ in rows:
+        judged, wall, cpu, memory = figures
+        print(f"| {name} | {judged:.2f} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {judged / first[1][0]:.1f} |")
+    for name, _, verdicts in rows[1:]:
+        for key in sorted(verdicts.keys() | first[2].keys()):
+            if verdicts.get(key) != first[2].get(key):
+                print(f"{name} differs on {key}: {verdicts.get(key)} and not {first[2].get(key)}")
                 sys.exit(1)
-    met = sum(v for found in first[4].values() for v in found)
+    met = sum(v for found in first[2].values() for v in found)
     print(f"\nAll agree: {met} met, {len(suite()) - met} not.")
 
 
