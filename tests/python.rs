@@ -1,18 +1,26 @@
 //! Python models: what parsing refuses, and what a model that runs sees, returns and leaves behind.
 //!
-//! Tests that run models need a Python with duckdb and pandas: `KPI_TEST_PYTHON`, or `python3`. Without one they do
-//! nothing.
+//! Tests that run models need a Python with duckdb and pandas: `KPI_TEST_PYTHON`, else the one that `make test` sets up
+//! for the emulator, else `python3`. Without one they do nothing, unless `KPI_REQUIRE_EMULATOR` says that there must be.
 
 use crate::support::{Call, Project};
 use insta::assert_snapshot;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A Python that can run models, if this machine has one.
 fn python() -> Option<String> {
-    let program = std::env::var("KPI_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let tried = Command::new(&program).args(["-c", "import duckdb, pandas"]).output();
-    tried.is_ok_and(|output| output.status.success()).then_some(program)
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder");
+    let made = made.join("snowflake-emulator/bin/python").to_string_lossy().into_owned();
+    let named = std::env::var("KPI_TEST_PYTHON").ok();
+    let has_packages = |program: &String| {
+        let tried = Command::new(program).args(["-c", "import duckdb, pandas"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let found = named.into_iter().chain([made, "python3".to_owned()]).find(has_packages);
+    assert!(found.is_some() || std::env::var_os("KPI_REQUIRE_EMULATOR").is_none(), "no Python runs models");
+    found
 }
 
 fn models(files: &[(&str, &str)]) -> Project {
