@@ -15,9 +15,11 @@ example: build
 test: setup emulator
 	cargo test --workspace --no-fail-fast
 
-# The Python environment of the Snowflake emulator, which tests use where there is a Python to make it with.
+# The Python environments of the Snowflake emulator and of Python models: for tests, where there is a Python to make
+# them with.
 emulator:
 	@scripts/setup-emulator "$${CARGO_TARGET_DIR:-target}/snowflake-emulator" || [ $$? -eq 3 ]
+	@scripts/setup-emulator "$${CARGO_TARGET_DIR:-target}/python-models" tests/support/python_models.txt || [ $$? -eq 3 ]
 
 check: setup
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 //! Python models: what parsing refuses, and what a model that runs sees, returns and leaves behind.
 //!
-//! Tests that run models need a Python with duckdb and pandas: `KPI_TEST_PYTHON`, else the one that `make test` sets up
-//! for the emulator, else `python3`. Without one they do nothing, unless `KPI_REQUIRE_EMULATOR` says that there must be.
+//! Tests that run models need a Python with duckdb and pandas: `KPI_TEST_PYTHON`, else the one that `make test` sets
+//! up, else `python3`. Without one they do nothing, unless `KPI_REQUIRE_EMULATOR` says that there must be.
 
 use crate::support::{Call, Project};
 use insta::assert_snapshot;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A Python that can run models, if this machine has one.
 fn python() -> Option<String> {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder");
-    let made = made.join("snowflake-emulator/bin/python").to_string_lossy().into_owned();
+    let made = made.join("python-models/bin/python").to_string_lossy().into_owned();
     let named = std::env::var("KPI_TEST_PYTHON").ok();
     let has_packages = |program: &String| {
         let tried = Command::new(program).args(["-c", "import duckdb, pandas"]).output();

@@ -146,6 +146,11 @@ class Statement:
         return self.chains[0] if self.chains else None
 
 
+def ran(connection, sql, *parameters):
+    """Runs a statement to its end and gives its rows: since version 2, a result that nobody fetched keeps its session busy."""
+    return ORIGINAL["execute"](connection, sql, *parameters).fetchall()
+
+
 class Session:
     """A DuckDB connection that finds the warehouse's tables."""
 
@@ -160,7 +165,7 @@ class Session:
         # Whether nothing was made in this session that kpi's own does not have.
         self.pristine = True
         self.connection = duckdb.connect(":memory:")
-        self.run = self.connection.execute
+        self.run = lambda sql: ran(self.connection, sql)
         self.attach(self.database)
         self.run(f"use {quoted(self.database)}.main")
         for statement in job["statements"]:
@@ -171,9 +176,9 @@ class Session:
         self.plain = duckdb.DuckDBPyConnection.cursor(self.connection)
 
     def attach(self, database):
-        known = {row[0] for row in self.connection.execute("select database_name from duckdb_databases()").fetchall()}
+        known = {row[0] for row in ran(self.connection, "select database_name from duckdb_databases()")}
         if database not in known:
-            self.connection.execute(f"attach ':memory:' as {quoted(database)}")
+            ran(self.connection, f"attach ':memory:' as {quoted(database)}")
 
     def new_file(self):
         self.files += 1
@@ -187,7 +192,7 @@ class Session:
         answer = self.channel.ask(export=query, file=file, of_parent=of_parent)
         query = reading(file, answer["columns"])
         try:
-            ORIGINAL["execute"](self.plain, f"describe {query}")
+            ran(self.plain, f"describe {query}")
         except duckdb.Error:
             # A type that only the warehouse knows.
             query = reading(file, answer["columns"], cast=False)
@@ -213,11 +218,11 @@ class Session:
             query = self.exports.get(full) or self.export(f"select * from {full}")
             self.exports[full] = query
             if database == "temp":
-                ORIGINAL["execute"](self.plain, f"create or replace temp view {quoted(name)} as {query}")
+                ran(self.plain, f"create or replace temp view {quoted(name)} as {query}")
             else:
                 self.attach(database)
-                ORIGINAL["execute"](self.plain, f"create schema if not exists {quoted(database)}.{quoted(schema)}")
-                ORIGINAL["execute"](self.plain, f"create or replace view {full} as {query}")
+                ran(self.plain, f"create schema if not exists {quoted(database)}.{quoted(schema)}")
+                ran(self.plain, f"create or replace view {full} as {query}")
             self.brought.add((database, schema, name))
 
     # To the warehouse.
@@ -236,13 +241,11 @@ class Session:
             connection = self.plain
         ORIGINAL["register"](connection, "__kpi_staged", value)
         try:
-            rows = ORIGINAL["execute"](connection, "describe select * from __kpi_staged").fetchall()
+            rows = ran(connection, "describe select * from __kpi_staged")
             columns = [(row[0], row[1]) for row in rows]
             file = self.new_file()
             chosen = ", ".join(stored(name, kind) for name, kind in columns)
-            ORIGINAL["execute"](
-                connection, f"copy (select {chosen} from __kpi_staged) to {text(file)} (format parquet)"
-            )
+            ran(connection, f"copy (select {chosen} from __kpi_staged) to {text(file)} (format parquet)")
         finally:
             ORIGINAL["unregister"](connection, "__kpi_staged")
         self.channel.ask(stage=name, file=file, columns=columns)
@@ -328,7 +331,7 @@ class Session:
             "select 1 from duckdb_tables() where lower(table_name) = lower(?) union all "
             "select 1 from duckdb_views() where temporary and not internal and lower(view_name) = lower(?)"
         )
-        return bool(ORIGINAL["execute"](self.plain, query, [name, name]).fetchall())
+        return bool(ran(self.plain, query, [name, name]))
 
     def named(self, name, connection, frame):
         """A data frame of the model, or what the session has under a name."""
