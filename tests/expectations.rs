@@ -583,3 +583,25 @@ fn arguments_of_an_expectation_may_stand_under_arguments_whatever_the_flag_says(
         project.kpi(&["build"]).expect(0);
     }
 }
+
+#[test]
+fn values_without_an_order_are_counted_without_a_panic() {
+    let columns = json!([["id", "integer"], ["x", "double"], ["i", "integer"]]);
+    // NaN and null have no place among numbers.
+    let rows: Vec<Json> = (0..60)
+        .map(|i| match i % 4 {
+            0 => json!([i, "NaN", null]),
+            1 => json!([i, (i * 37) % 17, i]),
+            _ => json!([i, null, (i * 31) % 13]),
+        })
+        .collect();
+    let format = json!({"result_format": "COMPLETE", "partial_unexpected_count": 60});
+    let cases = [
+        json!({"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "x", "value_set": []}, "result_format": format}),
+        json!({"type": "expect_column_pair_values_to_be_equal", "kwargs": {"column_A": "x", "column_B": "i"}, "result_format": format}),
+        json!({"type": "expect_multicolumn_values_to_be_equal", "kwargs": {"column_list": ["x", "i", "id"]}, "result_format": format}),
+        json!({"type": "expect_column_pair_values_to_be_in_set", "kwargs": {"column_A": "x", "column_B": "i", "value_pairs_set": [[1, 1]]}, "result_format": format}),
+    ];
+    let text = answers(&columns, &json!(rows), &cases);
+    assert_eq!(text.matches("  not met").count(), cases.len(), "{text}");
+}

@@ -378,6 +378,9 @@ impl Engine {
     /// Writes the validation results of the run: one file for each suite, and one for the tests of each model.
     pub(crate) fn write_validations(&self) -> Result<()> {
         let judged = std::mem::take(&mut *self.expectations.judged.lock());
+        if self.options.flags.get("write_json").and_then(Json::as_bool) == Some(false) {
+            return Ok(());
+        }
         let mut suites: indexmap::IndexMap<String, Vec<(&Node, Verdict)>> = indexmap::IndexMap::new();
         let mut seen = FxHashSet::default();
         for (id, verdict) in judged.into_iter().filter(|(id, _)| seen.insert(*id)) {

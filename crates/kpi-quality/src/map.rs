@@ -103,6 +103,12 @@ pub(crate) fn column_map(context: Context, unexpected: &str) -> Result<Step, Fai
     }))
 }
 
+/// Whether rows are listed by the columns that name them. Those of a combination that occurs twice are not.
+fn lists_index(context: &Context) -> bool {
+    let combinations = context.expectation.spec.kind == crate::catalog::Kind::CompoundUnique;
+    context.format.level >= Level::Summary && !context.format.index_columns.is_empty() && !combinations
+}
+
 /// How many rows fulfil a condition, as an aggregate.
 pub(crate) fn counted(condition: &str) -> String {
     format!("count(case when {condition} then 1 end)")
@@ -111,7 +117,7 @@ pub(crate) fn counted(condition: &str) -> String {
 /// Gives the verdict, and fetches the rows where they are asked for.
 pub(crate) fn finish(context: Context, rows: Rows, counts: Counts) -> Result<Step, Failure> {
     let format = &context.format;
-    if format.level >= Level::Summary {
+    if lists_index(&context) {
         for name in &format.index_columns {
             if !context.subject.columns.iter().any(|(n, _)| n == name) {
                 return Err(Failure::new(format!("there is no column '{name}' to name rows by")));
@@ -120,7 +126,7 @@ pub(crate) fn finish(context: Context, rows: Rows, counts: Counts) -> Result<Ste
     }
     let any = counts.unexpected.is_some_and(|n| n > 0);
     let limit = if format.level == Level::Complete { MOST_LISTED } else { format.partial };
-    let wants_index = format.level >= Level::Summary && !format.index_columns.is_empty();
+    let wants_index = lists_index(&context);
     let wants = format.level > Level::BooleanOnly && (!format.exclude_values || format.rows || wants_index);
     if !any || !wants || limit == 0 {
         return Ok(Step::Done(outcome(&context, &rows, counts, &Table::default())));
@@ -187,7 +193,8 @@ fn outcome(context: &Context, rows: &Rows, counts: Counts, table: &Table) -> Out
     if !format.exclude_values {
         out = out.with("partial_unexpected_list", partial(&listed));
     }
-    if !format.index_columns.is_empty() {
+    let nulls = context.expectation.spec.kind == crate::catalog::Kind::Null;
+    if !format.index_columns.is_empty() && !nulls {
         out = out.with("unexpected_index_column_names", format.index_columns.clone());
     }
     if let Some(missing) = missing {
@@ -197,7 +204,7 @@ fn outcome(context: &Context, rows: &Rows, counts: Counts, table: &Table) -> Out
             .with("unexpected_percent_total", of_known(counts.unexpected, counts.element))
             .with("unexpected_percent_nonmissing", unexpected_percent);
     }
-    let wants_index = format.level >= Level::Summary && !format.index_columns.is_empty();
+    let wants_index = lists_index(context);
     let behind = width + if wants_index { format.index_columns.len() } else { 0 };
     if format.rows {
         let records = table.rows.iter().take(format.partial).map(|row| {
@@ -294,13 +301,16 @@ fn most_frequent(rows: &Rows, values: &[&[Cell]], most: usize) -> Option<Vec<Jso
     tally.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     tally.truncate(most);
     let mut unordered = false;
-    tally.sort_by(|(a, n), (b, m)| {
-        m.cmp(n).then_with(|| {
-            python::order(a, b).unwrap_or_else(|| {
+    // Values of different types have no order, and NaN has none: the library's sort would not put up with that.
+    let tally = python::sorted(tally, |(a, n), (b, m)| match m.cmp(n) {
+        Ordering::Equal => python::order(a, b).map_or_else(
+            || {
                 unordered = true;
-                Ordering::Equal
-            })
-        })
+                false
+            },
+            Ordering::is_lt,
+        ),
+        order => order.is_lt(),
     });
     let list = tally.iter().map(|(value, n)| serde_json::json!({"value": cell_json(value), "count": n}));
     (!unordered).then(|| list.collect())

@@ -98,9 +98,50 @@ pub(crate) fn order(a: &Cell, b: &Cell) -> Option<Ordering> {
     }
 }
 
+/// Sorts as Python sorts short lists: a run in front, then each further value by halving. Whatever `less` says, it ends,
+/// and what has no order lands where it would there.
+pub(crate) fn sorted<T>(items: Vec<T>, mut less: impl FnMut(&T, &T) -> bool) -> Vec<T> {
+    let mut out: Vec<T> = Vec::with_capacity(items.len());
+    let mut rest = items.into_iter().peekable();
+    out.extend(rest.next());
+    // The run falls, and is turned around, or it does not fall.
+    let falls = matches!((out.first(), rest.peek()), (Some(first), Some(second)) if less(second, first));
+    while let (Some(last), Some(next)) = (out.last(), rest.peek()) {
+        if less(next, last) != falls {
+            break;
+        }
+        out.extend(rest.next());
+    }
+    if falls {
+        out.reverse();
+    }
+    for item in rest {
+        let (mut low, mut high) = (0, out.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match out.get(middle) {
+                Some(other) if less(&item, other) => high = middle,
+                _ => low = middle + 1,
+            }
+        }
+        out.insert(low, item);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_order_ends_a_sort_nowhere() {
+        assert_eq!(sorted(vec![3, 1, 2], |a, b| a < b), [1, 2, 3]);
+        assert_eq!(sorted(vec![5, 4, 3, 9, 1], |a, b| a < b), [1, 3, 4, 5, 9]);
+        let mixed: Vec<f64> =
+            (0..100_i32).map(|i| if i % 3 == 0 { f64::NAN } else { f64::from(i * 37 % 101) }).collect();
+        assert_eq!(sorted(mixed, |a, b| a < b).len(), 100);
+        assert_eq!(sorted(vec![1, 2, 3], |_, _| true).len(), 3);
+    }
 
     #[test]
     fn equal_in_python_is_equal_here() {

@@ -84,8 +84,10 @@ pub(super) fn judge(context: &Context, which: Aggregate, value: Cell) -> Result<
         let order = ordered(&value, bound)?;
         Ok(order == Some(wanted) || (!strict && order == Some(Ordering::Equal)))
     };
-    let success = fits(bound("min_value"), kwargs.flag("strict_min"), Ordering::Greater)?
-        && fits(bound("max_value"), kwargs.flag("strict_max"), Ordering::Less)?;
+    // Both are compared, whatever the first says: one that cannot be is an error.
+    let above = fits(bound("min_value"), kwargs.flag("strict_min"), Ordering::Greater)?;
+    let below = fits(bound("max_value"), kwargs.flag("strict_max"), Ordering::Less)?;
+    let success = above && below;
     let shown = match &value {
         Cell::Float(f) => float_json(*f),
         other => cell_json(other),

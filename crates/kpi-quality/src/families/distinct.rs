@@ -47,7 +47,7 @@ pub(super) fn start(context: Context) -> Result<Step, Failure> {
     if kind != Kind::DistinctInSet {
         aggregates.push(distinct(&inside));
     }
-    if kind != Kind::DistinctInSet && context.only_unfiltered() {
+    if context.only_unfiltered() {
         return Err(super::aggregate::unsupported("set of distinct values"));
     }
     Ok(Step::measure(context.source(), aggregates, move |cells| {
@@ -139,6 +139,9 @@ impl Verdict {
 
 pub(super) fn most_common(context: Context) -> Result<Step, Failure> {
     let column = context.own_column()?;
+    if context.only_unfiltered() {
+        return Err(super::aggregate::unsupported("most common value"));
+    }
     let set: Vec<Cell> =
         context.kwargs().list("value_set").unwrap_or_default().iter().map(python::cell).collect();
     let source = context.source_where(Some(&format!("{column} is not null")));

@@ -58,6 +58,9 @@ pub(super) fn start(context: Context) -> Result<Step, Failure> {
     if kwargs.number("threshold").is_some_and(|t| t < 0.0) {
         return Err(Failure::new("'threshold' must not be negative"));
     }
+    if context.only_unfiltered() {
+        return Err(super::aggregate::unsupported("divergence"));
+    }
     match kwargs.json("partition_object") {
         Some(object) => match Partition::read(object)? {
             Partition::Values(values, weights) => categorical(context, Some((values, weights))),

@@ -7,7 +7,7 @@ use crate::map::{Counts, Rows, Shape, count, counted, finish};
 use crate::outcome::Failure;
 use crate::scan::Step;
 
-pub(super) fn start(mut context: Context) -> Result<Step, Failure> {
+pub(super) fn start(context: Context) -> Result<Step, Failure> {
     let kwargs = context.kwargs();
     let names = kwargs.texts("column_list").unwrap_or_default();
     let columns: Vec<String> = names.iter().map(|name| context.column(name)).collect::<Result<_, _>>()?;
@@ -48,8 +48,9 @@ pub(super) fn start(mut context: Context) -> Result<Step, Failure> {
             format!("({})", same.join(" or "))
         }
         _ => {
-            // Rows of a group are not named by columns of their own.
-            context.format.index_columns.retain(|_| false);
+            if kept.is_none() && context.only_unfiltered() {
+                return Err(super::aggregate::unsupported("comparison of all rows"));
+            }
             return compound(context, names, &columns, kept);
         }
     };
