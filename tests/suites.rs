@@ -272,19 +272,30 @@ fn show_gives_the_rows_that_break_an_expectation() {
 #[test]
 fn both_layouts_of_a_suite_have_the_same_results() {
     let expectations = [
-        ("expect_column_values_to_be_between", json!({"column": "rate", "min_value": 0, "max_value": 100, "mostly": 0.5})),
+        (
+            "expect_column_values_to_be_between",
+            json!({"column": "rate", "min_value": 0, "max_value": 100, "mostly": 0.5}),
+        ),
         ("expect_column_values_to_not_be_null", json!({"column": "rate"})),
-        ("expect_column_values_to_be_in_set", json!({"column": "id", "value_set": [1, 2, 3],
-            "row_condition": "col(\"rate\").notNull()", "condition_parser": "great_expectations"})),
+        (
+            "expect_column_values_to_be_in_set",
+            json!({"column": "id", "value_set": [1, 2, 3],
+            "row_condition": "col(\"rate\").notNull()", "condition_parser": "great_expectations"}),
+        ),
         ("expect_column_mean_to_be_between", json!({"column": "rate", "max_value": 100})),
-        ("expect_column_quantile_values_to_be_between", json!({"column": "rate", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 200]]}})),
+        (
+            "expect_column_quantile_values_to_be_between",
+            json!({"column": "rate", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 200]]}}),
+        ),
         ("expect_column_distinct_values_to_equal_set", json!({"column": "id", "value_set": [1, 2, 3, 5]})),
         ("expect_compound_columns_to_be_unique", json!({"column_list": ["id", "rate"]})),
         ("expect_table_columns_to_match_ordered_list", json!({"column_list": ["rate", "id"]})),
         ("expect_table_row_count_to_equal", json!({"value": 4})),
     ];
-    let newer: Vec<Json> =
-        expectations.iter().map(|(name, kwargs)| json!({"type": name, "kwargs": kwargs, "meta": {}})).collect();
+    let newer: Vec<Json> = expectations
+        .iter()
+        .map(|(name, kwargs)| json!({"type": name, "kwargs": kwargs, "meta": {}}))
+        .collect();
     let older: Vec<Json> = expectations
         .iter()
         .map(|(name, kwargs)| json!({"expectation_type": name, "kwargs": kwargs, "meta": {}}))
@@ -292,12 +303,15 @@ fn both_layouts_of_a_suite_have_the_same_results() {
     let newer = json!({"name": "newer", "meta": {"kpi": {"model": "kpis"}}, "expectations": newer});
     let older = json!({"expectation_suite_name": "older", "ge_cloud_id": null, "data_asset_type": null,
         "meta": {"kpi": {"model": "kpis"}}, "expectations": older});
-    let project =
-        kpis(&[("expectations/newer.json", &newer.to_string()), ("expectations/older.json", &older.to_string())]);
+    let project = kpis(&[
+        ("expectations/newer.json", &newer.to_string()),
+        ("expectations/older.json", &older.to_string()),
+    ]);
     project.kpi(&["build", "--result-format", "COMPLETE"]).expect(1);
     let results = |suite: &str| project.json(&format!("target/expectations/{suite}.json"))["results"].clone();
     assert_eq!(results("newer").as_array().map(Vec::len), Some(expectations.len()));
     assert_eq!(results("newer"), results("older"));
-    let met: Vec<bool> = results("newer").as_array().expect("results").iter().map(|r| r["success"] == true).collect();
+    let met: Vec<bool> =
+        results("newer").as_array().expect("results").iter().map(|r| r["success"] == true).collect();
     assert_eq!(met, [false, false, false, false, true, false, true, false, true]);
 }

@@ -81,7 +81,9 @@ fn beyond_the_condition(
             // Where figures are asked for, they are looked at.
             let figures = whole.format.level > Level::BooleanOnly;
             if figures && (missing < 0 || unexpected.is_some_and(|n| n > judged)) {
-                return Err(Failure::new("the reference counts more rows than there are under the row condition"));
+                return Err(Failure::new(
+                    "the reference counts more rows than there are under the row condition",
+                ));
             }
             finish(whole, rows, Counts { element, kept, unexpected })
         }))
