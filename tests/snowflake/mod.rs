@@ -4,6 +4,7 @@
 
 mod catalog;
 mod configs;
+mod example;
 mod faults;
 mod sessions;
 

@@ -97,6 +97,24 @@ impl Snowflake {
         Some(Self { project, database, port })
     }
 
+    /// A project that has its targets already, and a database that no other test has.
+    pub fn of(project: Project, database: &str) -> Option<Self> {
+        let port = emulator().as_ref().ok()?.port;
+        Some(Self { project, database: database.to_owned(), port })
+    }
+
+    /// What a target needs to reach the emulator, as TOML.
+    pub fn address(&self) -> String {
+        format!("host = \"127.0.0.1\"\nport = {}\nprotocol = \"http\"\n", self.port)
+    }
+
+    /// Makes a database and a schema in it.
+    pub fn make_schema(&self, database: &str, schema: &str) {
+        let path = format!("/session/v1/login-request?databaseName={database}&schemaName={schema}");
+        let answer = self.ask("POST", &path, r#"{"data": {"SESSION_PARAMETERS": {}}}"#);
+        assert_eq!(answer["success"], true, "{answer}");
+    }
+
     pub fn kpi(&self, arguments: &[&str]) -> Call {
         self.project.kpi(arguments)
     }

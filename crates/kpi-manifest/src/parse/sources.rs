@@ -312,6 +312,10 @@ impl Parser {
 
     /// What `external_location` in the config or meta of a source says, with its fields filled in.
     fn external_location(&self, table: &SourceTable) -> Result<Option<Arc<str>>, String> {
+        // Only DuckDB reads files: elsewhere the source is a table.
+        if self.shared.adapter.type_name() != "duckdb" {
+            return Ok(None);
+        }
         let mut meta: Map<String, Json> = table.meta.clone();
         meta.extend(table.config.extra().map(|(k, v)| (k.clone(), v.clone())));
         let Some(location) = meta.get("external_location").and_then(Json::as_str).map(str::to_owned) else {
