@@ -7,6 +7,7 @@ mod configs;
 mod example;
 mod faults;
 mod sessions;
+mod setup;
 
 use crate::support::snowflake::Snowflake;
 

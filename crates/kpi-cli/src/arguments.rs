@@ -478,6 +478,16 @@ pub fn command() -> Command {
             ),
     )
     .subcommand(
+        sub("setup", "Make in an account what the project needs there")
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommand(
+                sub("snowflake", "Warehouses, databases, schemas, roles and grants of [setup.snowflake] in kpi.toml")
+                    .arg(flag("dry-run", "Only show what would be done (default)").conflicts_with("apply"))
+                    .arg(flag("apply", "Show it and do it")),
+            ),
+    )
+    .subcommand(
         sub("run-operation", "Call a macro")
             .arg(Arg::new("macro").required(true).value_name("MACRO").help("Name of the macro, or package.name"))
             .arg(value("args", "YAML", "Arguments of the macro, as a YAML mapping")),

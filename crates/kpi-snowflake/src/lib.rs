@@ -13,6 +13,7 @@ mod login;
 mod seed;
 mod session;
 mod settings;
+pub mod setup;
 mod statement;
 
 pub use adapter::SnowflakeAdapter;

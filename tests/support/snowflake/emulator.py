@@ -144,6 +144,10 @@ class Account:
             grantee = named(match[2])[0]
             rows = [[g[0], g[1], g[2], g[3], g[4]] for g in self.grants if g[3:] == [match[1].upper(), grantee]]
             return ["privilege", "granted_on", "name", "granted_to", "grantee_name"], rows
+        if match := re.match(rf"(?is)show\s+grants\s+of\s+role\s+({OBJECT})", sql):
+            name = named(match[1])[0]
+            rows = [[g[2], g[3], g[4]] for g in self.grants if g[1] == "ROLE" and g[2] == name]
+            return ["role", "granted_to", "grantee_name"], rows
         if match := re.match(rf"(?is)show\s+future\s+grants\s+to\s+role\s+({OBJECT})", sql):
             rows = [
                 [g[0], g[1].removeprefix("FUTURE "), g[2], g[3], g[4]]

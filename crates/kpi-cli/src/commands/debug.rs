@@ -65,7 +65,8 @@ pub fn debug(session: &Session, matches: &ArgMatches) -> Outcome {
     out(session, format!("Using {project_file} file at {}", shown(&checked.root.join(project_file))));
     if let Ok(target) = &checked.target {
         out(session, format!("adapter type: {}", target.kind));
-        out(session, format!("adapter version: {}", target::DUCKDB_VERSION));
+        let version = if target.kind == "duckdb" { target::DUCKDB_VERSION } else { VERSION };
+        out(session, format!("adapter version: {version}"));
     }
     if matches.get_flag("connection") {
         out(session, "Skipping steps before connection verification");

@@ -19,6 +19,7 @@ mod profile_table;
 mod retry;
 mod run;
 mod select;
+mod setup;
 mod shell;
 mod show;
 mod site;
@@ -86,7 +87,7 @@ pub fn run() -> u8 {
     }
     // dbt calls `docs generate` and `source freshness` by their second word: in flags and artifacts.
     let (name, matches) = match matches.subcommand() {
-        Some(inner) if matches!(name, "docs" | "source") => inner,
+        Some(inner) if matches!(name, "docs" | "source" | "setup") => inner,
         // Cases belong to no project.
         Some(("cases", inner)) if name == "suite" => return suite::cases(inner),
         Some((word, inner)) if matches!(name, "suite" | "checkpoint") => (of_two_words(name, word), inner),
@@ -207,6 +208,7 @@ fn call(name: &str, matches: &ArgMatches, words: &[String]) -> u8 {
     let name = match name {
         "generate" | "serve" => format!("docs {name}"),
         "freshness" => "source freshness".to_owned(),
+        "snowflake" => "setup snowflake".to_owned(),
         name => name.to_owned(),
     };
     deprecations::summary(&messages, session.flags.switch("show_all_deprecations"));
@@ -265,6 +267,7 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "serve" => site::serve(session, matches),
         "freshness" => freshness::freshness(session),
         "run-operation" => operation::operation(session),
+        "snowflake" => setup::snowflake(session, matches),
         "debug" => debug::debug(session, matches),
         "deps" => deps::deps(session, matches),
         "migrate" => migrate::migrate(session, matches),

@@ -88,6 +88,8 @@ const FILE: Object = Object {
         ("flags", Shape::Map),
         ("selectors", Shape::Map),
         ("targets", Shape::Map),
+        // Read by `kpi setup` alone.
+        ("setup", Shape::Map),
     ],
 };
 
@@ -124,7 +126,7 @@ pub(crate) fn read_native(file: &Arc<SourceFile>) -> Result<NativeProject, Diagn
                 let list = dispatch_entries(file, value)?;
                 add(key, "dispatch".to_owned(), Node::new(Value::List(list), value.line, value.column));
             }
-            "targets" | "selectors" => {}
+            "targets" | "selectors" | "setup" => {}
             name => {
                 let hyphened = name.replace('_', "-");
                 let name = if CONFIG_TREES.contains(&hyphened.as_str()) { hyphened } else { name.to_owned() };
