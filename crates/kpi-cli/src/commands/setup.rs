@@ -17,14 +17,14 @@ pub fn snowflake(session: &Session, matches: &ArgMatches) -> Outcome {
     let checked = Project::check(&session.load_options(true)?);
     let target = checked.target?;
     if target.kind != "snowflake" {
-        let message = format!("the target '{}' is of type {}, not snowflake", target.target_name, target.kind);
+        let message =
+            format!("the target '{}' is of type {}, not snowflake", target.target_name, target.kind);
         return Err(Diagnostic::error("K0241", KIND, message)
             .with_hint("name the target of the account: kpi setup snowflake --target NAME")
             .into());
     }
     let setup = declared(&checked.root.join("kpi.toml"))?;
-    let mut connection =
-        session.adapter(&target)?.connect("setup").map_err(|error| error.to_diagnostic())?;
+    let mut connection = session.adapter(&target)?.connect("setup").map_err(|error| error.to_diagnostic())?;
     let changes = setup
         .changes(&mut |sql| connection.execute(sql, Fetch::All).map(|result| result.table))
         .map_err(|error| error.to_diagnostic())?;
@@ -42,7 +42,8 @@ pub fn snowflake(session: &Session, matches: &ArgMatches) -> Outcome {
     }
     for (done, change) in changes.iter().enumerate() {
         apply(&mut *connection, change).map_err(|mut error| {
-            error.message = format!("{}\n  failed: {} ({done} of {} done)", error.message, change.what, changes.len());
+            error.message =
+                format!("{}\n  failed: {} ({done} of {} done)", error.message, change.what, changes.len());
             error
         })?;
     }
@@ -115,7 +116,8 @@ impl Block {
 
     fn warehouse(&self, name: &Node, node: &Node) -> Result<Warehouse, Diagnostic> {
         const SIZES: &[&str] = &[
-            "XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "XXLARGE", "XXXLARGE", "X4LARGE", "X5LARGE", "X6LARGE",
+            "XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "XXLARGE", "XXXLARGE", "X4LARGE", "X5LARGE",
+            "X6LARGE",
         ];
         let name = name.key_text();
         let what = format!("warehouse {name}");
