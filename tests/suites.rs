@@ -133,12 +133,9 @@ fn a_suite_that_a_model_names_must_be_there() {
 
 #[test]
 fn kpi_toml_says_where_suites_lie() {
-    let toml = format!(
-        "{}",
-        crate::support::KPI_TOML.replace(
-            "version = \"1.0\"",
-            "version = \"1.0\"\nexpectation_paths = [\"gx/expectations\", \"one.yml\"]"
-        )
+    let toml = crate::support::KPI_TOML.replace(
+        "version = \"1.0\"",
+        "version = \"1.0\"\nexpectation_paths = [\"gx/expectations\", \"one.yml\"]",
     );
     let project = kpis(&[
         ("kpi.toml", &toml),

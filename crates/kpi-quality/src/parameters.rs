@@ -345,7 +345,7 @@ fn span(arguments: &[(Option<&str>, Term)]) -> Result<Term, String> {
             unit.ok_or("timedelta() takes weeks, days, hours, minutes, seconds and their parts")?;
         micros += number(*term)? * unit;
     }
-    if !(micros.abs() < 9e18) {
+    if micros.is_nan() || micros.abs() >= 9e18 {
         return Err("a span of time is too long".to_owned());
     }
     #[allow(clippy::cast_possible_truncation)]
