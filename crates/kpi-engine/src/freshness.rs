@@ -283,7 +283,7 @@ impl Engine {
         let response = response.downcast_ref::<ResponseObject>().map(|r| r.0.to_json()).unwrap_or_default();
         let table = result.get_attr(interp, "table")?;
         let row = match AgateTable::from_value(&table) {
-            Some(table) if table.len() > 0 => table.row(0)?.filter(|row| row.len() == 4),
+            Some(table) if !table.is_empty() => table.row(0)?.filter(|row| row.len() == 4),
             _ => None,
         };
         let Some(row) = row else {
