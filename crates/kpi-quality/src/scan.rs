@@ -135,8 +135,7 @@ fn in_two_queries(
     let distinct = ask(&is_distinct);
     let merged = groups.iter().zip(plain.into_iter().zip(distinct)).map(|(group, (plain, distinct))| {
         let (mut plain, mut distinct) = (plain?.into_iter(), distinct?.into_iter());
-        let next =
-            |aggregate: &String| if is_distinct(aggregate) { distinct.next() } else { plain.next() };
+        let next = |aggregate: &String| if is_distinct(aggregate) { distinct.next() } else { plain.next() };
         Ok(group.iter().map(next).map(|cell| cell.unwrap_or(Cell::Null)).collect())
     });
     merged.collect()
