@@ -1,7 +1,7 @@
 //! The Snowflake target: sessions over HTTPS behind the `Adapter` trait.
 //!
-//! The client crate (`snowflake-api`) makes logins and statements; [`exchange`] sends them and mends what the crate
-//! lacks; [`connection`] is what the engine sees.
+//! The client crate (`snowflake-api`) makes logins and statements; `exchange` sends them and mends what the crate
+//! lacks; `connection` is what the engine sees.
 
 mod adapter;
 mod answer;
