@@ -145,3 +145,23 @@ fn wrong_checkpoints_are_refused_with_their_place() {
     let call = project(&[]).kpi(&["checkpoint", "run", "daily"]).expect(2);
     assert!(call.stderr.contains("the parameter 'top' has no value in this run"), "{}", call.stderr);
 }
+
+#[test]
+fn a_batch_definition_that_divides_its_data_is_refused() {
+    let config = "fluent_datasources:
+  warehouse:
+    type: sql
+    assets:
+      kpis_asset:
+        type: table
+        table_name: kpis
+        batch_definitions:
+          whole:
+            partitioner: {column_name: d, method_name: partition_on_year, sort_ascending: true}
+      kpis_query: {type: query, query: 'select * from main.kpis where id < 2', batch_definitions: {whole: {partitioner:}}}
+";
+    let project = project(&[("gx/great_expectations.yml", config)]);
+    let call = project.kpi(&["checkpoint", "run", "daily", "--vars", "{top: 1}"]).expect(2);
+    let from = call.stderr.find("Parsing Error").unwrap_or_default();
+    insta::assert_snapshot!(call.stderr.get(from..).unwrap_or_default().trim());
+}

@@ -318,7 +318,10 @@ impl Reading<'_> {
             return Err(wrong("a validation definition needs 'suite: {name: ...}'", start));
         };
         let wanted = match text(["data", "asset", "name"]) {
-            Some(asset) => Some(self.wanted(asset, text(["data", "datasource", "name"]))?),
+            Some(asset) => {
+                let batch = text(["data", "batch_definition", "name"]);
+                Some(self.wanted(asset, text(["data", "datasource", "name"]), batch)?)
+            }
             None => None,
         };
         Ok(Validation {
@@ -390,7 +393,7 @@ impl Reading<'_> {
                 source: text(&["datasource_name"]),
                 subject: Some(Subjects::Query(query)),
             }),
-            (Some(asset), None) => Some(self.wanted(asset, text(&["datasource_name"]))?),
+            (Some(asset), None) => Some(self.wanted(asset, text(&["datasource_name"]), None)?),
             (None, None) => None,
         };
         Ok(Validation {
@@ -404,11 +407,19 @@ impl Reading<'_> {
     }
 
     /// An asset, with what `great_expectations.yml` says that it is.
-    fn wanted(&self, asset: String, source: Option<String>) -> Result<Wanted, Diagnostic> {
+    ///
+    /// # Errors
+    /// A batch definition that divides the asset: judging all of it instead would be another verdict.
+    fn wanted(
+        &self,
+        asset: String,
+        source: Option<String>,
+        batch: Option<String>,
+    ) -> Result<Wanted, Diagnostic> {
         let path = format!("{}great_expectations.yml", self.base);
         let mut subject = None;
-        if let Some(file) = self.files.read(&path)
-            && let Some(root) = yaml::parse(&file?)?
+        if let Some(file) = self.files.read(&path).transpose()?
+            && let Some(root) = yaml::parse(&file)?
             && let Some(sources) = root.get("fluent_datasources").and_then(yaml::Node::as_map)
         {
             let of_source = |key: &yaml::Node| source.as_ref().is_none_or(|source| key.key_text() == *source);
@@ -418,6 +429,18 @@ impl Reading<'_> {
                 .filter_map(|(_, node)| node.find(["assets", asset.as_str()]));
             if let Some(node) = assets.next() {
                 let text = |key: &str| node.get(key).and_then(yaml::Node::as_str).map(|t| t.to_string());
+                let divided = batch
+                    .as_deref()
+                    .and_then(|batch| node.find(["batch_definitions", batch, "partitioner"]))
+                    .filter(|partitioner| !partitioner.is_null());
+                if let (Some(partitioner), Some(batch)) = (divided, &batch) {
+                    let message = format!(
+                        "the batch definition '{batch}' divides '{asset}' into parts, and kpi judges whole relations"
+                    );
+                    return Err(wrong(message, partitioner.span(&file)).with_hint(
+                        "use a batch definition of the whole table, or a suite about a query that selects the part",
+                    ));
+                }
                 subject = match (text("query"), text("table_name")) {
                     (Some(query), _) => Some(Subjects::Query(query)),
                     (None, Some(table)) => Some(Subjects::Table(text("schema_name"), table)),
