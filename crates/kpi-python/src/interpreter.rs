@@ -11,8 +11,8 @@ pub struct Interpreter {
     pub named_by: &'static str,
 }
 
-/// The interpreter of the user's choice: `KPI_PYTHON`, the target's `python`, the active virtual environment, `python3`
-/// or `python` on the `PATH`.
+/// The interpreter of the user's choice: `KPI_PYTHON`, the target's `python`, the active virtual environment, the one that
+/// lies in the project (a scheduler activates none), `python3` or `python` on the `PATH`.
 ///
 /// # Errors
 /// What is named does not exist, or there is none; the message says where was looked.
@@ -32,6 +32,9 @@ pub fn find(of_target: Option<&str>, base: &Path) -> Result<Interpreter, String>
     if let Some(program) = environment {
         return Ok(Interpreter { program, named_by: "the active virtual environment" });
     }
+    if let Some(program) = of_project(base) {
+        return Ok(Interpreter { program, named_by: "the project's virtual environment" });
+    }
     ["python3", "python"]
         .iter()
         .find_map(|name| on_path(name, &folders))
@@ -49,6 +52,11 @@ fn resolve(name: &str, base: &Path, folders: &[PathBuf]) -> Option<PathBuf> {
         _ => base.join(name),
     };
     if name.is_dir() { in_environment(&name) } else { name.is_file().then_some(name) }
+}
+
+/// The environment that lies in a project's folder, under the names that tools give it.
+fn of_project(base: &Path) -> Option<PathBuf> {
+    [".venv", "venv"].iter().find_map(|name| in_environment(&base.join(name)))
 }
 
 fn in_environment(folder: &Path) -> Option<PathBuf> {
@@ -86,5 +94,10 @@ mod tests {
         assert_eq!(resolved(program.to_str().expect("text")), Some(program));
         assert_eq!(resolved("python9"), None);
         assert_eq!(resolved("env/bin/python9"), None);
+        assert_eq!(of_project(folder.path()), None);
+        let own = folder.path().join(".venv/bin");
+        std::fs::create_dir_all(&own).expect("folders");
+        std::fs::write(own.join("python"), "").expect("a file");
+        assert_eq!(of_project(folder.path()), Some(own.join("python")));
     }
 }
