@@ -5,6 +5,7 @@
 mod catalog;
 mod configs;
 mod example;
+mod expectations;
 mod faults;
 mod sessions;
 mod setup;

@@ -127,7 +127,7 @@ impl Column {
 
     /// Whether it is a decimal type.
     pub fn is_numeric(&self) -> bool {
-        self.dtype_is_in(&["numeric", "decimal"])
+        self.dtype_is_in(&["numeric", "decimal", "number"])
     }
 
     /// Whether it is any number.

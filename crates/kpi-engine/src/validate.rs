@@ -69,12 +69,9 @@ impl Engine {
                 format!("({}\n) as kpi_query", sql.trim().trim_end_matches(';'))
             }
             ValidationSubject::Table(schema, table) => {
-                let quoted = |name: &str| match dialect::of(self.adapter.type_name()) {
-                    Some(dialect) => dialect.name(name),
-                    None => name.to_owned(),
-                };
                 let parts = schema.iter().map(String::as_str).chain(table.split('.'));
-                parts.map(quoted).collect::<Vec<_>>().join(".")
+                let name = parts.collect::<Vec<_>>().join(".");
+                dialect::of(self.adapter.type_name()).map_or(name.clone(), |dialect| dialect.relation(&name))
             }
         })
     }

@@ -1,5 +1,6 @@
 //! Row conditions: which rows an expectation is about. Objects as newer files have them, text as older ones do.
 
+use crate::context::Subject;
 use crate::dialect::Dialect;
 use crate::kwargs::ConfigError;
 use serde_json::{Map, Value as Json, json};
@@ -175,13 +176,15 @@ impl Condition {
     ///
     /// # Errors
     /// A condition for another engine.
-    pub fn sql(&self, dialect: &dyn Dialect) -> Result<String, String> {
+    pub fn sql(&self, dialect: &dyn Dialect, subject: &Subject) -> Result<String, String> {
+        // A column that is not there is the database's to refuse.
+        let column = |name: &str| dialect.name(subject.column_name(name).unwrap_or(name));
         Ok(match self {
-            Self::Nullity(name, true) => format!("{} is null", dialect.name(name)),
-            Self::Nullity(name, false) => format!("{} is not null", dialect.name(name)),
+            Self::Nullity(name, true) => format!("{} is null", column(name)),
+            Self::Nullity(name, false) => format!("{} is not null", column(name)),
             Self::Comparison(name, operator, parameter) => {
                 let word = OPERATORS.iter().find(|(_, _, o)| o == operator).map_or("=", |(_, sql, _)| sql);
-                let column = dialect.name(name);
+                let column = column(name);
                 match parameter {
                     // No value is in an empty list.
                     Json::Array(items) if items.is_empty() => {
@@ -197,8 +200,10 @@ impl Condition {
             Self::And(items) | Self::Or(items) if items.is_empty() => "true".to_owned(),
             Self::And(items) | Self::Or(items) => {
                 let word = if matches!(self, Self::And(_)) { " and " } else { " or " };
-                let parts: Result<Vec<_>, _> =
-                    items.iter().map(|item| Ok::<_, String>(format!("({})", item.sql(dialect)?))).collect();
+                let parts: Result<Vec<_>, _> = items
+                    .iter()
+                    .map(|item| Ok::<_, String>(format!("({})", item.sql(dialect, subject)?)))
+                    .collect();
                 parts?.join(word)
             }
             Self::Foreign(text) => {
@@ -323,8 +328,12 @@ mod tests {
     use super::*;
     use crate::dialect::DuckDb;
 
+    fn nothing() -> Subject {
+        Subject { relation: "t".into(), columns: Vec::new() }
+    }
+
     fn sql(text: &str) -> Option<String> {
-        parse(text).ok().and_then(|c| c.sql(&DuckDb).ok())
+        parse(text).ok().and_then(|c| c.sql(&DuckDb, &nothing()).ok())
     }
 
     #[test]
@@ -341,6 +350,6 @@ mod tests {
     #[test]
     fn a_value_is_data() {
         let condition = Condition::Comparison("a".into(), Operator::Equal, Json::from("x' or 1=1 --"));
-        assert_eq!(condition.sql(&DuckDb).unwrap(), "\"a\" = 'x'' or 1=1 --'");
+        assert_eq!(condition.sql(&DuckDb, &nothing()).unwrap(), "\"a\" = 'x'' or 1=1 --'");
     }
 }

@@ -18,6 +18,16 @@ pub struct Subject {
     pub columns: Vec<(String, String)>,
 }
 
+impl Subject {
+    /// Its own name of a column. Letter case does not matter where nothing else has that name.
+    pub(crate) fn column_name(&self, name: &str) -> Option<&str> {
+        let exact = self.columns.iter().find(|(n, _)| n == name);
+        let found =
+            exact.or_else(|| self.columns.iter().find(|(n, _)| n.to_lowercase() == name.to_lowercase()));
+        found.map(|(n, _)| n.as_str())
+    }
+}
+
 /// How faithful the verdicts are to what Great Expectations cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fidelity {
@@ -67,11 +77,10 @@ impl Context {
     }
 
     pub fn column_name(&self, name: &str) -> Result<&str, Failure> {
-        let columns = &self.subject.columns;
-        let exact = columns.iter().find(|(n, _)| n == name);
-        let found = exact.or_else(|| columns.iter().find(|(n, _)| n.to_lowercase() == name.to_lowercase()));
-        found.map(|(n, _)| n.as_str()).ok_or_else(|| {
-            let near = nearest(name, columns.iter().map(|(n, _)| n.as_str()));
+        self.subject.column_name(name).ok_or_else(|| {
+            let names: Vec<String> =
+                self.subject.columns.iter().map(|(n, _)| self.dialect.shown_name(n)).collect();
+            let near = nearest(name, names.iter().map(String::as_str));
             let hint = near.map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default();
             Failure::new(format!("there is no column '{name}'{hint}"))
         })
@@ -100,11 +109,11 @@ impl Context {
         let name = self.kwargs().text("column").unwrap_or_default();
         let column = self.column(name)?;
         if !self.is_float(name)? {
-            return Ok(vec![format!("stddev_samp({column})")]);
+            return Ok(vec![self.dialect.deviation(&column)]);
         }
         let finite = self.dialect.is_finite(&column);
         Ok(vec![
-            format!("stddev_samp(case when {finite} then {column} end)"),
+            self.dialect.deviation(&format!("case when {finite} then {column} end")),
             format!("count(case when {column} is not null and not ({finite}) then 1 end)"),
         ])
     }

@@ -60,7 +60,7 @@ impl Judge {
         let steps = expectations.iter().map(|(expectation, format)| {
             let filter = match &expectation.condition {
                 None => None,
-                Some(condition) => Some(condition.sql(self.dialect).map_err(Failure::new)?),
+                Some(condition) => Some(condition.sql(self.dialect, &subject).map_err(Failure::new)?),
             };
             let context = Context {
                 expectation: expectation.clone(),

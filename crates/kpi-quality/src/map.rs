@@ -119,7 +119,7 @@ pub(crate) fn finish(context: Context, rows: Rows, counts: Counts) -> Result<Ste
     let format = &context.format;
     if lists_index(&context) {
         for name in &format.index_columns {
-            if !context.subject.columns.iter().any(|(n, _)| n == name) {
+            if context.subject.column_name(name).is_none() {
                 return Err(Failure::new(format!("there is no column '{name}' to name rows by")));
             }
         }
@@ -134,7 +134,9 @@ pub(crate) fn finish(context: Context, rows: Rows, counts: Counts) -> Result<Ste
     let mut list: Vec<String> =
         rows.domain.iter().map(|name| context.column(name)).collect::<Result<_, _>>()?;
     if wants_index {
-        list.extend(format.index_columns.iter().map(|name| context.dialect.name(name)));
+        for name in &format.index_columns {
+            list.push(context.column(name)?);
+        }
     }
     if format.rows {
         list.extend(context.subject.columns.iter().map(|(name, _)| context.dialect.name(name)));
@@ -210,7 +212,12 @@ fn outcome(context: &Context, rows: &Rows, counts: Counts, table: &Table) -> Out
         let records = table.rows.iter().take(format.partial).map(|row| {
             let cells = row.get(behind..).unwrap_or_default();
             let names = context.subject.columns.iter().map(|(name, _)| name);
-            Json::Object(names.zip(cells).map(|(name, cell)| (name.clone(), cell_json(cell))).collect())
+            Json::Object(
+                names
+                    .zip(cells)
+                    .map(|(name, cell)| (context.dialect.shown_name(name), cell_json(cell)))
+                    .collect(),
+            )
         });
         out = out.with("unexpected_rows", records.collect::<Vec<_>>());
     }
@@ -318,10 +325,9 @@ fn most_frequent(rows: &Rows, values: &[&[Cell]], most: usize) -> Option<Vec<Jso
 
 /// The query with which a person finds the rows.
 fn index_query(context: &Context, rows: &Rows) -> String {
-    let names = context.format.index_columns.iter().map(|name| context.dialect.name(name));
-    let domain =
-        rows.domain.iter().map(|name| context.column(name).unwrap_or_else(|_| context.dialect.name(name)));
-    let list: Vec<String> = names.chain(domain).collect();
+    let names = context.format.index_columns.iter().chain(&rows.domain);
+    let list: Vec<String> =
+        names.map(|name| context.column(name).unwrap_or_else(|_| context.dialect.name(name))).collect();
     format!("{};", rows.select(context, &list.join(", ")))
 }
 

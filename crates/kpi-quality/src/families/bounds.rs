@@ -51,7 +51,7 @@ fn bound(context: &Context, kind: &str, bound: &Arg) -> Result<String, Failure> 
         kind.split_once(',').and_then(|(_, rest)| rest.trim_end_matches(')').trim().parse::<u32>().ok());
     match (bound, scale) {
         (Arg::Float(f), Some(scale))
-            if kind.starts_with("DECIMAL(")
+            if (kind.starts_with("DECIMAL(") || kind.starts_with("NUMBER("))
                 && scale <= MOST_DECIMALS
                 && f.fract() == 0.0
                 && f.abs() < LARGEST =>

@@ -7,7 +7,7 @@ use crate::outcome::Failure;
 use crate::scan::Step;
 
 /// Types whose values have no difference.
-const NO_ORDER: &[&str] = &["VARCHAR", "CHAR", "TEXT", "STRING", "BLOB", "JSON", "UUID"];
+const NO_ORDER: &[&str] = &["VARCHAR", "CHAR", "TEXT", "STRING", "BLOB", "BINARY", "JSON", "UUID", "VARIANT"];
 
 pub(super) fn start(context: Context) -> Result<Step, Failure> {
     let name = context.kwargs().text("column").unwrap_or_default().to_owned();

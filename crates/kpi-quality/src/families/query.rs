@@ -43,15 +43,16 @@ pub(super) fn unexpected(context: Context) -> Result<Step, Failure> {
         }
         let sql = format!("select * from ({query}\n) as found limit {MOST_LISTED}");
         Ok(Step::query(sql, move |table| {
-            let rows: Vec<Json> = table.rows.iter().map(|row| record(&table, row)).collect();
+            let rows: Vec<Json> = table.rows.iter().map(|row| record(&context, &table, row)).collect();
             Ok(Step::Done(outcome.with("details", json!({"unexpected_rows": rows}))))
         }))
     }))
 }
 
-fn record(table: &Table, row: &[Cell]) -> Json {
+fn record(context: &Context, table: &Table, row: &[Cell]) -> Json {
     let named = table.columns.iter().zip(row);
-    Json::Object(named.map(|(name, cell)| (name.to_string(), cell_json(cell))).collect::<Map<_, _>>())
+    let named = named.map(|(name, cell)| (context.dialect.shown_name(name), cell_json(cell)));
+    Json::Object(named.collect::<Map<_, _>>())
 }
 
 pub(super) fn comparison(context: Context) -> Result<Step, Failure> {
@@ -106,7 +107,7 @@ fn compared(context: &Context, base: &Table, comparison: &Table) -> Outcome {
             let mut rows = Vec::new();
             for (key, (n, row)) in a {
                 let more = n.saturating_sub(b.get(key).map_or(0, |(m, _)| *m));
-                rows.extend(std::iter::repeat_n(record(table, row), more));
+                rows.extend(std::iter::repeat_n(record(context, table, row), more));
             }
             rows
         };

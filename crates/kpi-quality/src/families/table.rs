@@ -52,7 +52,7 @@ fn other(context: &Context, n: i64) -> Result<Step, Failure> {
     // A relation that was rendered has its quotes already.
     let relation = match name.starts_with('"') {
         true => name.clone(),
-        false => name.split('.').map(|part| context.dialect.name(part)).collect::<Vec<_>>().join("."),
+        false => context.dialect.relation(&name),
     };
     let source = match &context.filter {
         Some(filter) => format!("{relation} where {filter}"),
@@ -78,12 +78,13 @@ pub(super) fn column_count(context: &Context) -> Result<Step, Failure> {
     Ok(Step::Done(outcome.because(|| format!("there are {n} columns, {wanted}"))))
 }
 
-fn names(context: &Context) -> Vec<&str> {
-    context.subject.columns.iter().map(|(name, _)| name.as_str()).collect()
+fn names(context: &Context) -> Vec<String> {
+    context.subject.columns.iter().map(|(name, _)| context.dialect.shown_name(name)).collect()
 }
 
 pub(super) fn ordered(context: &Context) -> Result<Step, Failure> {
     let found = names(context);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
     let Some(wanted) = context.kwargs().texts("column_list") else {
         return Ok(Step::Done(Outcome::of(true).with("observed_value", found)));
     };
@@ -108,7 +109,8 @@ pub(super) fn ordered(context: &Context) -> Result<Step, Failure> {
 
 /// Letter case does not matter, as SQL has it.
 pub(super) fn set(context: &Context) -> Result<Step, Failure> {
-    let mut found = names(context);
+    let found = names(context);
+    let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
     let wanted = context.kwargs().texts("column_set");
     let exact = !matches!(context.kwargs().get("exact_match"), Some(Arg::Flag(false)));
     let has = |list: &[&str], name: &str| list.iter().any(|n| n.to_lowercase() == name.to_lowercase());
@@ -147,6 +149,7 @@ pub(super) fn set(context: &Context) -> Result<Step, Failure> {
 /// An index of 0 is as good as none: so the reference has it.
 pub(super) fn exists(context: &Context) -> Result<Step, Failure> {
     let found = names(context);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
     let wanted = context.kwargs().text("column").unwrap_or_default();
     let success = match context.kwargs().get("column_index") {
         Some(Arg::Int(index)) if *index != 0 => {

@@ -2,6 +2,7 @@
 
 use crate::catalog::Kind;
 use crate::context::Context;
+use crate::dialect::Dialect;
 use crate::outcome::{Failure, Outcome};
 use crate::scan::Step;
 
@@ -13,7 +14,7 @@ const ALIASES: &[&[&str]] = &[
     &["TINYINT", "INT1"],
     &["DOUBLE", "FLOAT8", "DOUBLE PRECISION", "DOUBLE_PRECISION"],
     &["FLOAT", "FLOAT4", "REAL"],
-    &["DECIMAL", "NUMERIC"],
+    &["DECIMAL", "NUMERIC", "NUMBER"],
     &["VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR", "CHARACTER VARYING"],
     &["TIMESTAMP", "DATETIME", "TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP_NTZ"],
     &["TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMP_TZ"],
@@ -32,9 +33,10 @@ fn folded(text: &str) -> (String, String) {
     (alias.map_or(name, |n| (*n).to_owned()), parameters)
 }
 
-fn same(declared: &str, wanted: &str) -> bool {
+fn same(dialect: &dyn Dialect, declared: &str, wanted: &str) -> bool {
     let ((name, parameters), (wanted, wanted_parameters)) = (folded(declared), folded(wanted));
-    name == wanted && (wanted_parameters.is_empty() || parameters == wanted_parameters)
+    (name == wanted && (wanted_parameters.is_empty() || parameters == wanted_parameters))
+        || dialect.same_type((&name, &parameters), (&wanted, &wanted_parameters))
 }
 
 pub(super) fn start(context: &Context) -> Result<Step, Failure> {
@@ -42,12 +44,14 @@ pub(super) fn start(context: &Context) -> Result<Step, Failure> {
     let declared = context.type_of(kwargs.text("column").unwrap_or_default())?;
     let (success, wanted) = if context.expectation.spec.kind == Kind::OfType {
         let wanted = kwargs.text("type_").unwrap_or_default();
-        (same(declared, wanted), wanted.to_owned())
+        (same(context.dialect, declared, wanted), wanted.to_owned())
     } else {
         match kwargs.texts("type_list") {
             // No list asks for nothing.
             None => (true, String::new()),
-            Some(list) => (list.iter().any(|wanted| same(declared, wanted)), list.join(", ")),
+            Some(list) => {
+                (list.iter().any(|wanted| same(context.dialect, declared, wanted)), list.join(", "))
+            }
         }
     };
     let outcome = Outcome::of(success)
@@ -58,7 +62,11 @@ pub(super) fn start(context: &Context) -> Result<Step, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::same;
+    use crate::dialect::DuckDb;
+
+    fn same(declared: &str, wanted: &str) -> bool {
+        super::same(&DuckDb, declared, wanted)
+    }
 
     #[test]
     fn types_have_aliases_and_parameters() {
