@@ -78,16 +78,19 @@ fn verdicts(shop: &Snowflake, suite: &str) -> BTreeMap<String, Json> {
         if name.contains("_type") {
             said["result"]["observed_value"] = Json::Null;
         }
-        sort_rows(&mut said);
+        sort_rows(&mut said, name.contains("most_common"));
         (name, said)
     });
     verdicts.collect()
 }
 
-fn sort_rows(said: &mut Json) {
+fn sort_rows(said: &mut Json, values: bool) {
     let Some(result) = said["result"].as_object_mut() else { return };
     for (name, value) in result.iter_mut() {
-        let lists = name.ends_with("_list") || name == "unexpected_rows" || name.ends_with("_counts");
+        let lists = name.ends_with("_list")
+            || name == "unexpected_rows"
+            || (values && name == "observed_value")
+            || name.ends_with("_counts");
         if let Some(items) = value.as_array_mut().filter(|_| lists) {
             items.sort_by_key(Json::to_string);
         }
@@ -178,10 +181,10 @@ fn rows_go_into_quarantine_on_both_targets() {
         return;
     };
     let tables = [
-        "select 'leads', id, value from {}sales.leads",
-        "select 'added', id, value from {}sales.added",
-        "select 'leads', id, value, note, quarantine_reasons from {}sales.leads__quarantine",
-        "select 'added', id, value, note, quarantine_reasons from {}sales.added__quarantine",
+        "select 'leads', id, cast(value as varchar) from {}sales.leads",
+        "select 'added', id, cast(value as varchar) from {}sales.added",
+        "select 'leads', id, cast(value as varchar), note, quarantine_reasons from {}sales.leads__quarantine",
+        "select 'added', id, cast(value as varchar), note, quarantine_reasons from {}sales.added__quarantine",
     ];
     let mut found: Vec<Vec<String>> = Vec::new();
     for target in ["duckdb", "dev"] {
