@@ -61,6 +61,8 @@ fn rows_that_break_an_expectation_go_into_quarantine_with_their_reasons() {
         "{}",
         call.text()
     );
+    // Of how many rows, the table that is left does not tell.
+    assert!(call.text().contains(": 3 failing\n"), "{}", call.text());
     insta::assert_snapshot!(rows(&project, QUARANTINE), @r"
     2 | -5 | value outside [0, 1000]
     3 | null | value is null

@@ -81,11 +81,13 @@ impl Engine {
             )
             .ok()?
             .table;
+        // The table that was tested does not hold what went into quarantine: neither its rows nor their number.
+        let quarantined = node.expectation.as_ref().is_some_and(|e| e.quarantine);
         let tested = node
             .attached_node
             .as_ref()
             .and_then(|id| self.manifest.node(id))
-            .filter(|n| !n.is_ephemeral())
+            .filter(|n| !n.is_ephemeral() && !quarantined)
             .and_then(|n| n.relation_name.clone());
         let total = tested.and_then(|relation| {
             let counted =
@@ -94,10 +96,9 @@ impl Engine {
         });
         let of = total.map(|n| format!(" of {n} rows")).unwrap_or_default();
         let table = indent(&text_table(&rows));
-        // The table that was tested does not hold what went into quarantine.
-        let rest = match node.expectation.as_ref().filter(|e| e.quarantine) {
-            Some(_) => String::new(),
-            None => format!("\n  the rest: kpi show --select {} --limit -1", node.name),
+        let rest = match quarantined {
+            true => String::new(),
+            false => format!("\n  the rest: kpi show --select {} --limit -1", node.name),
         };
         Some(format!("{}: {failures} failing{of}\n{table}{rest}", node.name))
     }
