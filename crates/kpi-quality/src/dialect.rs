@@ -25,6 +25,11 @@ pub trait Dialect: Send + Sync {
         format!("'{}'", text.replace('\'', "''"))
     }
 
+    /// The name of the double type.
+    fn double(&self) -> &'static str {
+        "double precision"
+    }
+
     /// A number of the double type, whatever its fraction.
     fn float(&self, value: f64) -> String {
         if value.is_finite() {
@@ -37,7 +42,7 @@ pub trait Dialect: Send + Sync {
             } else {
                 "-Infinity"
             };
-            format!("cast('{word}' as double precision)")
+            format!("cast('{word}' as {})", self.double())
         }
     }
 
@@ -80,7 +85,7 @@ pub trait Dialect: Send + Sync {
 
     /// A column as a double.
     fn as_float(&self, column: &str) -> String {
-        format!("cast({column} as double precision)")
+        format!("cast({column} as {})", self.double())
     }
 
     /// The sample deviation of a column, as a double.
@@ -130,23 +135,8 @@ impl Dialect for DuckDb {
         format!("json_valid({column})")
     }
 
-    fn as_float(&self, column: &str) -> String {
-        format!("cast({column} as double)")
-    }
-
-    fn float(&self, value: f64) -> String {
-        if value.is_finite() {
-            format!("{value:e}")
-        } else {
-            let word = if value.is_nan() {
-                "NaN"
-            } else if value > 0.0 {
-                "Infinity"
-            } else {
-                "-Infinity"
-            };
-            format!("cast('{word}' as double)")
-        }
+    fn double(&self) -> &'static str {
+        "double"
     }
 
     fn is_finite(&self, column: &str) -> String {

@@ -14,6 +14,7 @@ mod dateutil;
 pub mod dialect;
 mod expectation;
 mod families;
+mod html;
 mod json_text;
 mod judge;
 mod kwargs;

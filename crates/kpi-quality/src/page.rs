@@ -2,6 +2,7 @@
 //! nothing, and shows all that is not kpi's own as text.
 
 use crate::expectation::{Expectation, Severity};
+use crate::html::escaped;
 use serde_json::Value as Json;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -42,22 +43,6 @@ impl Verdict {
             Self::Unknown => ("unknown", "not run"),
         }
     }
-}
-
-/// Text as HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 const STYLE: &str = "

@@ -2,7 +2,7 @@
 
 use crate::text_table;
 use kpi_adapter::{Cell, Table};
-use kpi_quality::profile::{ColumnProfile, Profile, page::age};
+use kpi_quality::profile::{ColumnProfile, Profile, grouped, page::age};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -150,18 +150,6 @@ fn figure(value: f64) -> String {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
     }
-}
-
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Counts as bars of eight heights; what is there has at least the smallest.

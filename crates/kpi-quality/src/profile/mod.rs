@@ -19,6 +19,7 @@ mod words;
 
 pub use drift::{Drift, Finding};
 pub use kinds::Kind;
+pub use plots::grouped;
 pub use shape::{
     Alert, ColumnProfile, Correlation, FORMAT, Form, Histogram, Numbers, Profile, Text, Time, ValueCount,
 };

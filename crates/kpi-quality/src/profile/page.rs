@@ -1,8 +1,9 @@
 //! Profiles as one page for a browser, with its plots inside: it needs no network, and nothing in it runs.
 
-use super::plots::{bars, escaped, figure, grouped, histogram, matrix};
+use super::plots::{bars, figure, grouped, histogram, matrix};
 use super::shape::{ColumnProfile, Profile};
 use super::{Kind, QUANTILES};
+use crate::html::escaped;
 use serde_json::Value as Json;
 use std::fmt::Write;
 

@@ -2,26 +2,8 @@
 
 use super::kinds::Kind;
 use super::shape::{ColumnProfile, Correlation, Histogram, ValueCount};
+use crate::html::escaped;
 use std::fmt::Write;
-
-/// Text as it may stand in HTML, between tags and in attributes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // What no page may hold, and what would turn the text around.
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// A figure for people: thousands in groups, at most four digits behind the point.
 pub(super) fn figure(value: f64) -> String {
@@ -139,7 +121,7 @@ pub(super) fn bars(values: &[ValueCount], all: u64) -> String {
 }
 
 /// A count with its thousands in groups.
-pub(super) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
