@@ -4,6 +4,7 @@
 
 mod catalog;
 mod configs;
+mod deploy;
 mod example;
 mod expectations;
 mod faults;

@@ -130,6 +130,13 @@ impl Project {
         }
     }
 
+    /// Runs statements on `shop.duckdb`.
+    #[track_caller]
+    pub fn execute(&self, sql: &str) {
+        let connection = duckdb::Connection::open(self.path("shop.duckdb")).expect("the database opens");
+        connection.execute_batch(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
     /// The rows of a query on `shop.duckdb`, each as its cells' text joined by `|`.
     #[track_caller]
     pub fn query(&self, sql: &str) -> Vec<String> {

@@ -119,6 +119,11 @@ impl Snowflake {
         self.project.kpi(arguments)
     }
 
+    /// From here on the tables of this database have a past.
+    pub fn remember(&self) {
+        self.ask("POST", &format!("/emulator/remember?database={}", self.database), "");
+    }
+
     fn ask(&self, method: &str, path: &str, body: &str) -> Json {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the emulator");
         let head = format!(

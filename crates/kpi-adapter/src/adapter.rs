@@ -70,6 +70,27 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// Whether statements that make, drop and rename relations are part of a transaction.
+    fn has_transactional_ddl(&self) -> bool {
+        false
+    }
+
+    /// Whether no other process can write to the database while this one has it open.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
+    /// The statement that makes the schema `to` what `schema` was at a moment (tables that were replaced or dropped
+    /// since included), where the database keeps its past by itself.
+    fn recall_schema(
+        &self,
+        _schema: &Relation,
+        _to: &Relation,
+        _at: chrono::DateTime<chrono::Utc>,
+    ) -> Option<String> {
+        None
+    }
+
     /// Runs the clean-up that a killed earlier run may owe, once before the first node. May do nothing.
     ///
     /// # Errors
@@ -188,11 +209,44 @@ pub trait Connection: Send {
         None
     }
 
+    /// The statements that make `to` a copy of the table `from`, with its constraints, indexes and comments; a table
+    /// that is there already under that name is replaced. Nothing runs yet.
+    ///
+    /// # Errors
+    /// The database's; no such table.
+    fn copy_table(
+        &mut self,
+        from: &Relation,
+        to: &Relation,
+        copy: TableCopy,
+    ) -> Result<Vec<String>, AdapterError>;
+
+    /// The statements that make views as they are now; `None` for those of which the database does not tell.
+    ///
+    /// # Errors
+    /// The database's.
+    fn view_definitions(&mut self, views: &[Relation]) -> Result<Vec<Option<String>>, AdapterError>;
+
+    /// For each relation a text that is another one once its rows have changed; `None` where that cannot be told.
+    ///
+    /// # Errors
+    /// The database's.
+    fn change_marks(&mut self, relations: &[Relation]) -> Result<Vec<Option<String>>, AdapterError>;
+
     /// A handle with which another thread cancels this session's running statement.
     fn cancel_handle(&self) -> Arc<dyn Cancel>;
 
     /// The comment of statements that the session makes by itself. Those of others have it already.
     fn carry(&mut self, _comment: Option<&crate::QueryComment>) {}
+}
+
+/// How a table is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableCopy {
+    /// The copy has no fail-safe of its own, where the database has such tables.
+    pub transient: bool,
+    /// Its format is Iceberg.
+    pub iceberg: bool,
 }
 
 /// Cancels the running statement of a session.

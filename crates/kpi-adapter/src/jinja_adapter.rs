@@ -144,7 +144,7 @@ impl AdapterObject {
             "convert_datetimes_to_strs" => {
                 args.bind(name, ["table"]).map(|[table]| table.unwrap_or(Value::None))
             }
-            "standardize_grants_dict" => crate::grants::standardize(interp, args),
+            "standardize_grants_dict" => crate::grants::standardize(interp, args, &self.facts.adapter_type),
             "valid_incremental_strategies" => {
                 Ok(Value::list(self.facts.incremental_strategies.iter().map(Value::from)))
             }

@@ -36,7 +36,7 @@ mod table_text;
 
 pub use adapter::{
     Adapter, AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Connection, CsvFormat, Fetch,
-    QueryResult, SeedColumn,
+    QueryResult, SeedColumn, TableCopy,
 };
 pub use adapter_methods::ResponseObject;
 pub use agate::AgateTable;

@@ -2,7 +2,7 @@
 
 use crate::{
     Adapter, AdapterError, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    PythonExchange, QueryResult, Relation, SeedColumn, Table,
+    PythonExchange, QueryResult, Relation, SeedColumn, Table, TableCopy,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -331,6 +331,41 @@ impl NodeConnection {
     /// The database's.
     pub fn describe(&self, sql: &str) -> Result<Vec<Column>, AdapterError> {
         self.with_session(|session| session.describe(sql))
+    }
+
+    /// The statements that make `to` a copy of the table `from`; see [`Connection::copy_table`].
+    ///
+    /// # Errors
+    /// The database's; no such table.
+    pub fn copy_table(
+        &self,
+        from: &Relation,
+        to: &Relation,
+        copy: TableCopy,
+    ) -> Result<Vec<String>, AdapterError> {
+        self.with_session(|session| session.copy_table(from, to, copy))
+    }
+
+    /// The statements that make views as they are now; see [`Connection::view_definitions`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn view_definitions(&self, views: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        if views.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_session(|session| session.view_definitions(views))
+    }
+
+    /// What tells whether rows have changed; see [`Connection::change_marks`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn change_marks(&self, relations: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        if relations.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_session(|session| session.change_marks(relations))
     }
 
     /// Loads a CSV file into an empty table.

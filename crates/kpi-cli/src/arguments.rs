@@ -367,6 +367,39 @@ fn profile() -> Command {
     .arg(flag("force", "With --suggest, replace what an earlier --suggest wrote"))
 }
 
+/// Where deployments are written down, and how many earlier versions they leave.
+fn deployments(command: Command) -> Command {
+    command
+        .arg(value("keep", "N", "Of how many deployments the earlier versions are kept (default 3)"))
+        .arg(value(
+            "staging-suffix",
+            "SUFFIX",
+            "What the names of staging schemas end in (default __kpi_staging)",
+        ))
+        .arg(value("history-schema", "NAME", "Schema of the history of deployments (default kpi_history)"))
+}
+
+/// `kpi deploy`
+fn deploy() -> Command {
+    let command = Command::new("deploy")
+        .about("Build and test beside production, then change production as a whole if all is good");
+    deployments(result_format(event_time(store_failures(full_refresh(resource_types(selection(command)))))))
+        .arg(flag("rebuild", "Build again what has not changed since the last deployment"))
+}
+
+/// `kpi rollback`
+fn rollback() -> Command {
+    let command = Command::new("rollback")
+        .about("Bring the relations of an earlier deployment or moment back, and test them");
+    deployments(selection(command))
+        .arg(value("to", "RUN|TIME", "A run of kpi deploy, a moment in UTC, or 'previous'"))
+        .arg(flag("list", "List the deployments, newest first").conflicts_with("to"))
+        .arg(flag("dry-run", "Only show what would come back, and what cannot"))
+        .arg(flag("skip-tests", "Do not test what comes back"))
+        .arg(flag("force", "Bring it back though its tests fail"))
+        .arg(text_or_json("Format of --list"))
+}
+
 fn result_format(command: Command) -> Command {
     command.arg(value(
         "result-format",
@@ -423,6 +456,8 @@ pub fn command() -> Command {
         "clone",
         "Point relations at those of the environment whose manifest is in --state",
     )))))
+    .subcommand(deploy())
+    .subcommand(rollback())
     .subcommand(full_refresh(sub("retry", "Run again what failed or was skipped in the last run")))
     .subcommand(empty(selection(sub("snapshot", "Record changes of rows over time"))))
     .subcommand(

@@ -274,6 +274,14 @@ impl Adapter for DuckDbAdapter {
         Ok(Box::new(DuckDbConnection::new(session, self.shared.clone())))
     }
 
+    fn has_transactional_ddl(&self) -> bool {
+        true
+    }
+
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     fn target_fields(&self) -> Map<String, Json> {
         self.shared.settings.shown.clone()
     }

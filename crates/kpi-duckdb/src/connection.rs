@@ -8,7 +8,7 @@ use crate::types::TypeNode;
 use duckdb::types::Value as DuckValue;
 use kpi_adapter::{
     AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    QueryResult, Relation, RelationType, SeedColumn, Table,
+    QueryResult, Relation, RelationType, SeedColumn, Table, TableCopy,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -124,8 +124,13 @@ impl DuckDbConnection {
         }
     }
 
+    /// The target's own database.
+    pub(crate) fn database(&self) -> &str {
+        &self.shared.settings.database
+    }
+
     /// Rows of text columns.
-    fn texts(&mut self, sql: &str) -> Result<Vec<Vec<Arc<str>>>, AdapterError> {
+    pub(crate) fn texts(&mut self, sql: &str) -> Result<Vec<Vec<Arc<str>>>, AdapterError> {
         let table = self.run(sql, Fetch::All, &[])?;
         let text = |cell: &Cell| match cell {
             Cell::Str(s) => s.clone(),
@@ -300,6 +305,23 @@ impl Connection for DuckDbConnection {
 
     fn python(&mut self) -> Option<&mut dyn kpi_adapter::PythonExchange> {
         Some(self)
+    }
+
+    fn copy_table(
+        &mut self,
+        from: &Relation,
+        to: &Relation,
+        _copy: TableCopy,
+    ) -> Result<Vec<String>, AdapterError> {
+        self.copy_statements(from, to)
+    }
+
+    fn view_definitions(&mut self, views: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        views.iter().map(|view| self.definition_of(view)).collect()
+    }
+
+    fn change_marks(&mut self, relations: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        Ok(relations.iter().map(|relation| self.mark_of(relation).map(|mark| mark.to_string())).collect())
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {

@@ -11,6 +11,7 @@ mod errors;
 mod exchange;
 mod settings;
 mod types;
+mod versions;
 
 pub use adapter::DuckDbAdapter;
 pub use settings::DuckDbSettings;

@@ -12,6 +12,9 @@ impl NodeScope {
     /// none, with `--favor-state` also if the node is not selected.
     pub(crate) fn referred(&self, node: &Node) -> Result<Relation> {
         let engine = &self.engine;
+        if let (Some(staging), Some(deferred)) = (&engine.options.staging, node.deferred.as_ref()) {
+            return Ok(if staging.holds(&node.unique_id) { node.relation() } else { deferred.relation() });
+        }
         let Some(deferred) = node.deferred.as_ref().filter(|_| engine.options.defer) else {
             return Ok(node.relation());
         };

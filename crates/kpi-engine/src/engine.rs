@@ -79,6 +79,10 @@ pub struct Options {
     pub printer_width: usize,
     /// `skip_nodes_if_on_run_start_fails`
     pub skip_nodes_if_on_run_start_fails: bool,
+    /// `on-run-start` and `on-run-end` run.
+    pub project_hooks: bool,
+    /// The project is built beside production.
+    pub staging: Option<Arc<crate::deploy::Staging>>,
     /// Turned true by Ctrl-C.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -253,6 +257,21 @@ impl Engine {
     /// Whether a behaviour flag is on.
     pub(crate) fn behaviour(&self, flag: &str, default: bool) -> bool {
         self.options.flags.get(flag).and_then(Json::as_bool).unwrap_or(default)
+    }
+
+    /// Takes over what was compiled beside production, with the names that relations have there.
+    pub fn adopt_compiled(&self, staged: &Self, staging: &crate::deploy::Staging) {
+        let mut own = self.compiled.lock();
+        for (id, compiled) in staged.compiled.lock().iter() {
+            let text = |text: &Arc<str>| Arc::from(staging.of_production(text));
+            let adopted = Compiled {
+                code: text(&compiled.code),
+                own: text(&compiled.own),
+                ctes: compiled.ctes.iter().map(|(id, sql)| (id.clone(), text(sql))).collect(),
+                ..(**compiled).clone()
+            };
+            own.entry(*id).or_insert_with(|| Arc::new(adopted));
+        }
     }
 
     /// The manifest with the compiled SQL of this run, for artifacts. Takes the engine apart.

@@ -8,6 +8,7 @@ mod compile;
 mod config_object;
 mod ctes;
 mod deferral;
+pub mod deploy;
 mod engine;
 mod expectations;
 mod failures;

@@ -92,10 +92,12 @@ impl Engine {
                 } else {
                     on_execute();
                     let started = Utc::now();
-                    let mut outcome = match self.execute_in_warehouse(task, node, &scope) {
-                        Ok(outcome) => outcome,
-                        Err(error) => self.failed(node, &error),
+                    let done = match self.reuse(node, compiled.as_ref(), &scope) {
+                        Ok(Some(outcome)) => Ok(outcome),
+                        Ok(None) => self.execute_in_warehouse(task, node, &scope),
+                        Err(error) => Err(error),
                     };
+                    let mut outcome = done.unwrap_or_else(|error| self.failed(node, &error));
                     outcome.execute_time = Some((started, Utc::now()));
                     outcome
                 };

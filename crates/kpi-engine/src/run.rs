@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::report::Reporter;
 use crate::scheduler::{self, Share, Start};
 use chrono::Utc;
-use kpi_adapter::NodeConnection;
+use kpi_adapter::{NodeConnection, Relation};
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
 use kpi_diagnostics::{Diagnostic, Level, Running};
 use kpi_manifest::{Node, NodeId, ResourceType};
@@ -57,7 +57,8 @@ impl Engine {
         self.reporter().concurrency(self.options.threads, &self.options.target_name, nodes);
         let builds =
             matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
-        let hooks = matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        let hooks = self.options.project_hooks
+            && matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
         let master = self.connection("master");
         let mut summary = RunSummary::default();
         let mut start_failed = false;
@@ -129,7 +130,7 @@ impl Engine {
         let builds =
             matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let mut seen = FxHashSet::default();
-        let mut required: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
+        let mut required: Vec<Relation> = Vec::new();
         let mut cached: Vec<(Option<Arc<str>>, Arc<str>)> = Vec::new();
         let mut cached_seen = FxHashSet::default();
         for (i, node) in self.manifest.nodes.iter().enumerate() {
@@ -139,13 +140,13 @@ impl Engine {
             }
             let key = (node.database.clone(), node.schema.clone());
             if plan.selected[i] && builds && seen.insert(key.clone()) {
-                required.push(key.clone());
+                required.push(node.relation());
             }
             if (plan.selected[i] || !self.options.cache_selected_only) && cached_seen.insert(key.clone()) {
                 cached.push(key);
             }
-            if let Some(deferred) = node.deferred.as_ref().filter(|_| task == Task::Clone && plan.selected[i])
-            {
+            let other = plan.selected[i] && (task == Task::Clone || self.options.staging.is_some());
+            if let Some(deferred) = node.deferred.as_ref().filter(|_| other) {
                 let key = (deferred.database.clone(), deferred.schema.clone());
                 if cached_seen.insert(key.clone()) {
                     cached.push(key);
@@ -309,9 +310,14 @@ impl Shared<'_> {
         running.update(reporter.phase("NodeCompiling", node, &life));
         let executing = Life { status: "executing", ..life.clone() };
         let on_execute = || running.update(reporter.phase("NodeExecuting", node, &executing));
-        let outcome = match self.plan.unit_test(job) {
-            Some(test) => self.engine.run_unit_test(test, connection, on_execute),
-            None if in_batches => {
+        let started = match self.task {
+            Task::Build => self.engine.bring_start(node, connection),
+            _ => Ok(()),
+        };
+        let outcome = match (self.plan.unit_test(job), &started) {
+            (_, Err(error)) => self.engine.failed(node, error),
+            (Some(test), Ok(())) => self.engine.run_unit_test(test, connection, on_execute),
+            (None, Ok(())) if in_batches => {
                 let compiled = Utc::now();
                 on_execute();
                 let mut outcome = self.run_in_batches(connection, job, share);
@@ -319,7 +325,7 @@ impl Shared<'_> {
                 outcome.execute_time = Some((compiled, Utc::now()));
                 outcome
             }
-            None => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
+            (None, Ok(())) => self.engine.run_node(self.task, NodeId(job), connection, on_execute),
         };
         if self.failed_fast.load(Ordering::Relaxed) && outcome.was_interrupted() {
             // Another node failed meanwhile: what was cancelled for that counts as one that never ran.

@@ -18,18 +18,20 @@ impl Engine {
         Arc::new(NodeScope::new(self, None, self.manifest.root_package.clone(), connection.clone()))
     }
 
-    /// Makes the schemas that are missing, by the macro `create_schema` (which projects override).
+    /// Makes the schemas that are missing, by the macro `create_schema` (which projects override). Each is quoted as the
+    /// relations are that go there.
     pub(crate) fn create_schemas(
         self: &Arc<Self>,
         master: &Arc<NodeConnection>,
-        required: &[SchemaName],
+        required: &[Relation],
     ) -> Result<(), Diagnostic> {
         if required.is_empty() {
             return Ok(());
         }
         let mut existing: FxHashSet<(String, String)> = FxHashSet::default();
         let mut listed: FxHashSet<Option<Arc<str>>> = FxHashSet::default();
-        for (database, schema) in required {
+        for relation in required {
+            let (database, schema) = (&relation.database, relation.schema.as_deref().unwrap_or_default());
             if listed.insert(database.clone()) {
                 let names = master.list_schemas(database.as_deref()).map_err(|e| e.to_diagnostic())?;
                 let database = database.as_deref().unwrap_or_default().to_lowercase();
@@ -39,11 +41,11 @@ impl Engine {
             if existing.contains(&key) {
                 continue;
             }
-            let relation = Relation::new(database.clone(), Some(schema.clone()), None);
+            let relation = relation.without_identifier();
             self.sink.emit(
                 Event::new("SchemaCreation", Level::Debug, format!("Creating schema \"{schema}\"")).with(
                     "relation",
-                    json!({"database": database.as_deref(), "schema": &**schema, "identifier": ""}),
+                    json!({"database": database.as_deref(), "schema": schema, "identifier": ""}),
                 ),
             );
             let scope = self.bare_scope(master);

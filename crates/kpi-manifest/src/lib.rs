@@ -17,6 +17,7 @@ mod node;
 pub mod node_json;
 pub mod parse;
 pub mod selection;
+mod staging;
 pub mod state;
 
 pub use config::Config;

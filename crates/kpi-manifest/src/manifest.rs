@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 /// Every node, source, exposure, macro and doc of a project, with the edges between them.
+#[derive(Clone)]
 pub struct Manifest {
     /// Nodes in order of parsing.
     pub nodes: Vec<Node>,

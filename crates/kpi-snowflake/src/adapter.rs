@@ -5,7 +5,7 @@ use crate::exchange::Exchange;
 use crate::session::{ApiSession, runtime};
 use crate::settings::SnowflakeSettings;
 use crate::statement::split;
-use kpi_adapter::{Adapter, AdapterError, AdapterFacts, Connection, Policy};
+use kpi_adapter::{Adapter, AdapterError, AdapterFacts, Connection, Policy, Relation};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
@@ -47,6 +47,15 @@ impl Adapter for SnowflakeAdapter {
         running.retain(|exchange| exchange.strong_count() > 0);
         running.push(Arc::downgrade(&connection.exchange()));
         Ok(Box::new(connection))
+    }
+
+    fn recall_schema(
+        &self,
+        schema: &Relation,
+        to: &Relation,
+        at: chrono::DateTime<chrono::Utc>,
+    ) -> Option<String> {
+        Some(crate::versions::recall_statement(schema, to, at))
     }
 
     fn target_fields(&self) -> Map<String, Json> {

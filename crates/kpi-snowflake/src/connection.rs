@@ -6,11 +6,13 @@ use crate::exchange::{Asked, Exchange};
 use crate::seed::Batches;
 use crate::session::{Client, runtime};
 use crate::statement::split;
+use crate::versions;
 use kpi_adapter::{
     AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    Policy, QueryComment, QueryResult, Relation, RelationType, SeedColumn, Table,
+    Policy, QueryComment, QueryResult, Relation, RelationType, SeedColumn, Table, TableCopy,
 };
 use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -155,14 +157,14 @@ fn response(answer: &Answer, returned: usize) -> AdapterResponse {
 }
 
 /// A name as a project writes it: quoted only where it must be, since quotes keep the database from upper-casing it.
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     let mut characters = name.chars();
     let plain = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
-fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
@@ -338,6 +340,34 @@ impl Connection for SnowflakeConnection {
         self.insert(relation, &names, Batches::of_table(table))
     }
 
+    fn copy_table(
+        &mut self,
+        from: &Relation,
+        to: &Relation,
+        copy: TableCopy,
+    ) -> Result<Vec<String>, AdapterError> {
+        Ok(vec![versions::clone_statement(from, to, copy)])
+    }
+
+    fn view_definitions(&mut self, views: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        let found = self.told_of(views, versions::definitions_query)?;
+        let definition = |(view, told): (&Relation, Option<Vec<String>>)| match told.as_deref() {
+            Some([text, secure, ..]) if !text.is_empty() => {
+                Some(versions::definition(view, text, secure.eq_ignore_ascii_case("yes")))
+            }
+            _ => None,
+        };
+        Ok(views.iter().zip(found).map(definition).collect())
+    }
+
+    fn change_marks(&mut self, relations: &[Relation]) -> Result<Vec<Option<String>>, AdapterError> {
+        let found = self.told_of(relations, versions::marks_query)?;
+        Ok(found
+            .into_iter()
+            .map(|told| told?.into_iter().next().filter(|mark| versions::is_moment(mark)))
+            .collect())
+    }
+
     fn carry(&mut self, comment: Option<&QueryComment>) {
         self.comment = comment.cloned();
     }
@@ -348,6 +378,34 @@ impl Connection for SnowflakeConnection {
 }
 
 impl SnowflakeConnection {
+    /// What the information schema tells of relations, by one query for each database. The rows of the query have
+    /// schema and name in front.
+    fn told_of(
+        &mut self,
+        relations: &[Relation],
+        query: fn(Option<&str>, &[&str]) -> String,
+    ) -> Result<Vec<Option<Vec<String>>>, AdapterError> {
+        let mut by_database: BTreeMap<Option<&str>, BTreeSet<&str>> = BTreeMap::new();
+        for relation in relations {
+            if let Some(schema) = relation.schema.as_deref() {
+                by_database.entry(relation.database.as_deref()).or_default().insert(schema);
+            }
+        }
+        let upper = |parts: [Option<&str>; 3]| parts.map(|part| part.unwrap_or_default().to_uppercase());
+        let mut found: HashMap<[String; 3], Vec<String>> = HashMap::new();
+        for (database, schemas) in by_database {
+            let schemas: Vec<&str> = schemas.into_iter().collect();
+            for row in self.query(&self.commented(query(database, &schemas)))?.rows {
+                let mut row = row.into_iter().map(Option::unwrap_or_default);
+                if let (Some(schema), Some(name)) = (row.next(), row.next()) {
+                    found.insert(upper([database, Some(&schema), Some(&name)]), row.collect());
+                }
+            }
+        }
+        let key = |r: &Relation| upper([r.database.as_deref(), r.schema.as_deref(), r.identifier.as_deref()]);
+        Ok(relations.iter().map(|relation| found.get(&key(relation)).cloned()).collect())
+    }
+
     /// Inserts rows in batches, all in one transaction: a seed is there whole or not at all.
     fn insert(
         &mut self,

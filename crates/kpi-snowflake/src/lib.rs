@@ -15,6 +15,7 @@ mod session;
 mod settings;
 pub mod setup;
 mod statement;
+mod versions;
 
 pub use adapter::SnowflakeAdapter;
 pub use settings::SnowflakeSettings;

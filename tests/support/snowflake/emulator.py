@@ -16,7 +16,7 @@ A statement asks for a fault in a comment, `/* emulate: NAME=VALUE */`:
     html=1        a proxy's page instead of an answer
 
 Tests look at `/emulator/log?database=X` (what was sent, in order), at `/emulator/rows` (POST of SQL: rows as texts) and at
-`/emulator/account` (warehouses, roles, grants).
+`/emulator/account` (warehouses, roles, grants). `/emulator/remember?database=X`: from here on its tables have a past.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from time_travel import TimeTravel
 
 FAULT = re.compile(r"/\*\s*emulate:\s*(\w+)=(\S+)\s*\*/")
 TEXT = {"type": "text", "length": 16777216, "byteLength": 16777216, "nullable": True, "precision": None, "scale": None,
@@ -244,6 +245,7 @@ class Emulator:
         self.answers = {}
         self.parts = {}
         self.aborts = {}
+        self.past = TimeTravel()
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -272,6 +274,9 @@ class Emulator:
             kept = self.account
             response = JSONResponse({"warehouses": kept.warehouses, "roles": list(kept.roles), "grants": kept.grants,
                                      "dynamic": kept.dynamic, "clusters": kept.clusters})
+        elif path == "/emulator/remember":
+            self.past.databases.add(request.query_params["database"].upper())
+            response = JSONResponse({})
         elif path == "/emulator/rows":
             response = self.rows(body.decode())
         else:
@@ -461,6 +466,10 @@ class Emulator:
     @staticmethod
     def without_clauses(sql):
         """A create without what DuckDB has no word for: the log holds it as it was sent."""
+        cloned = rf"(?is)create\s+or\s+replace\s+(?:\w+\s+)?table\s+({OBJECT})\s+clone\s+({OBJECT})(?:\s+copy\s+\w+)*"
+        if match := re.fullmatch(cloned, sql.strip()):
+            # fakesnow replaces nothing by a clone.
+            return f"create or replace table {match[1]} as select * from {match[2]}"
         head, *rest = re.split(r"(?i)(\sas\s*\()", sql, maxsplit=1)
         head = re.sub(r"(?is)\bcopy\s+(grants|tags)\b", " ", head)
         head = re.sub(r"(?is)\bwith\s+row\s+access\s+policy\s+\S+\s+on\s*\([^)]*\)", " ", head)
@@ -484,6 +493,9 @@ class Emulator:
     def by_hand(self, request, sql):
         """Statements that fakesnow refuses and DuckDB can be made to do."""
         connection = fake.sessions[fake.to_token(request)]
+        told = self.past.answer(sql, self.sessions[fake.to_token(request)], connection)
+        if told is not None:
+            return told
         if re.match(r"(?is)merge\s", sql):
             return self.merge(connection, sql)
         if match := re.fullmatch(rf"(?is)alter\s+table\s+({OBJECT})\s+drop\s+column\s+(.*,.*)", sql):

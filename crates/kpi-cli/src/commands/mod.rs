@@ -4,6 +4,7 @@ mod checkpoint;
 mod clean;
 mod compile;
 mod debug;
+mod deploy;
 mod deps;
 mod docs;
 mod freshness;
@@ -257,6 +258,8 @@ fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
         "seed" => run::run(session, Task::Seed),
         "snapshot" => run::run(session, Task::Snapshot),
         "clone" => run::clone(session),
+        "deploy" => deploy::deploy(session, matches),
+        "rollback" => deploy::rollback(session, matches),
         "retry" => retry::retry(session, matches),
         "compile" => compile::compile(session),
         "show" => show::show(session),

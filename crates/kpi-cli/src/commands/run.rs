@@ -22,14 +22,25 @@ const SAMPLE: usize = 10;
 /// A result format that there is not.
 pub fn engine(session: &Session, loaded: Loaded) -> Result<(Arc<Engine>, Arc<Project>), Diagnostic> {
     let Loaded { project, adapter, shared, manifest, previous: _ } = loaded;
+    let options = options(session, &project)?;
+    let sink: Arc<dyn EventSink> = session.messages.clone();
+    let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
+    Ok((engine, project))
+}
+
+/// What the flags say of a run.
+///
+/// # Errors
+/// A result format that there is not.
+pub fn options(session: &Session, project: &Project) -> Result<Options, Diagnostic> {
     let flags = &session.flags;
     let messages = session.messages.clone();
     let threads = if flags.switch("single_threaded") { 1 } else { project.target.threads.max(1) };
-    let options = Options {
+    Ok(Options {
         threads,
         target_name: project.target.target_name.clone(),
         flags: flags.to_map(),
-        target_path: session.target_path(&project),
+        target_path: session.target_path(project),
         fail_fast: flags.switch("fail_fast"),
         empty: flags.switch("empty"),
         defer: flags.switch("defer"),
@@ -51,11 +62,10 @@ pub fn engine(session: &Session, loaded: Loaded) -> Result<(Arc<Engine>, Arc<Pro
         },
         printer_width: flags.number("printer_width").and_then(|n| usize::try_from(n).ok()).unwrap_or(80),
         skip_nodes_if_on_run_start_fails: flags.switch("skip_nodes_if_on_run_start_fails"),
+        project_hooks: true,
+        staging: None,
         interrupted: interrupt::flag(),
-    };
-    let sink: Arc<dyn EventSink> = messages;
-    let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
-    Ok((engine, project))
+    })
 }
 
 /// `--result-format`: a level, or a mapping with its options.

@@ -163,7 +163,7 @@ impl Engine {
         Ok(Relation::from_value(&found).map(|relation| (*relation).clone()))
     }
 
-    fn full_refresh(&self, node: &Node) -> bool {
+    pub(crate) fn full_refresh(&self, node: &Node) -> bool {
         let flag = || self.options.flags.get("full_refresh").and_then(Json::as_bool);
         node.config.get("full_refresh").and_then(|own| own.as_bool()).or_else(flag).unwrap_or(false)
     }

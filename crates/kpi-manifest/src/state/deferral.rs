@@ -24,6 +24,17 @@ pub struct Deferred {
 }
 
 impl Deferred {
+    /// A relation of which no more is known than where it is.
+    pub(crate) fn at(database: Option<Arc<str>>, schema: Arc<str>, alias: Arc<str>, quote: Policy) -> Self {
+        Self { database, schema, alias, relation_name: None, quote, details: Map::new() }
+    }
+
+    /// With its rendered name.
+    pub(crate) fn named(mut self, name: Arc<str>) -> Self {
+        self.relation_name = Some(name);
+        self
+    }
+
     /// The relation.
     pub fn relation(&self) -> Relation {
         Relation::new(self.database.clone(), Some(self.schema.clone()), Some(self.alias.clone()))

@@ -1,0 +1,651 @@
+//! From staging into production: first what is there is kept, then every relation changes at once.
+//!
+//! Where tables can be replaced in a transaction, all are, views included. Elsewhere each is replaced by one statement,
+//! several at a time, and what fails in the middle is undone from the earlier versions. A call that is killed in the
+//! middle is ended by the next one: what is to be published is written down before the first relation changes.
+//! What is no table (views, dynamic tables, functions) is built in production by its own materialization.
+
+use super::history::{Change, Deployments, Kind, Phase};
+use super::staging::{Staging, inputs_of};
+use super::{KEPT_SUFFIX, copy_of, failed, schema_beside, shown, wrong};
+use crate::engine::{Engine, Task};
+use kpi_adapter::{AdapterError, Fetch, NodeConnection, Relation, RelationType};
+use kpi_artifacts::NodeResult;
+use kpi_diagnostics::{Diagnostic, Level};
+use kpi_jinja::{Args, Value};
+use kpi_manifest::{Node, NodeId, QUARANTINE_SUFFIX, ResourceType};
+use rustc_hash::FxHashSet;
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What came into production.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Tables that took the place of earlier ones, or are new.
+    pub tables: usize,
+    /// What was made in place: views and the like.
+    pub in_place: usize,
+    /// What production had already.
+    pub unchanged: usize,
+    /// What came of what was made in place.
+    pub results: Vec<NodeResult>,
+}
+
+/// One relation of production, and what takes its place.
+pub(crate) struct Item {
+    node: NodeId,
+    production: Relation,
+    /// A table to be copied; `None`: it is made in place.
+    staged: Option<Relation>,
+    change: Change,
+}
+
+impl Item {
+    /// It is a view that this statement makes.
+    pub(crate) fn define(&mut self, statement: String) {
+        self.change.definition = Some(statement);
+    }
+
+    fn previous(&self) -> Option<RelationType> {
+        self.change.previous_type.as_deref().and_then(RelationType::parse)
+    }
+}
+
+/// `drop view if exists x cascade`
+fn drop_statement(relation: &Relation, kind: RelationType) -> String {
+    let word = match kind {
+        RelationType::View => "view",
+        RelationType::MaterializedView => "materialized view",
+        RelationType::DynamicTable => "dynamic table",
+        RelationType::External => "external table",
+        _ => "table",
+    };
+    format!("drop {word} if exists {relation} cascade")
+}
+
+impl Deployments {
+    /// Clears away what an earlier run left in the staging schemas of the nodes (unique ids), which must be kpi's own.
+    ///
+    /// # Errors
+    /// A schema that nobody knows of; the database's.
+    pub fn clear_staging(&self, nodes: &[Arc<str>]) -> Result<(), Diagnostic> {
+        self.drop_staging(nodes, self.knows_any()?)
+    }
+
+    /// Drops the staging schemas of the nodes, if they are `ours`.
+    pub(crate) fn drop_staging(&self, nodes: &[Arc<str>], ours: bool) -> Result<(), Diagnostic> {
+        for schema in self.schemas_beside(nodes, &self.settings.staging_suffix) {
+            let names = self.connection.list_schemas(schema.database.as_deref());
+            let names = names.map_err(|error| failed("the schemas cannot be listed", &error))?;
+            let name = schema.schema.as_deref().unwrap_or_default();
+            if !names.iter().any(|there| there.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            if !ours {
+                let message = format!("the schema {name} is there already, and no deployment has made it");
+                return Err(wrong("K0942", message)
+                    .with_hint("drop it if it is of no use, or name another: --staging-suffix __SUFFIX"));
+            }
+            self.run(&format!("drop schema if exists {schema} cascade"))
+                .map_err(|error| failed(&format!("the schema {name} cannot be dropped"), &error))?;
+        }
+        Ok(())
+    }
+
+    /// The schemas beside those of nodes in production, each once.
+    fn schemas_beside(&self, nodes: &[Arc<str>], suffix: &str) -> Vec<Relation> {
+        let mut seen = FxHashSet::default();
+        let nodes = nodes.iter().filter_map(|id| self.engine.manifest.node(id));
+        nodes
+            .filter(|node| node.is_relational() || node.resource_type == ResourceType::Function)
+            .map(|node| schema_beside(&node.relation(), suffix))
+            .filter(|schema| seen.insert(schema.render().to_lowercase()))
+            .collect()
+    }
+
+    /// What is to be built beside production, with what is known of production.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn staging(&self, selected: &[Arc<str>]) -> Result<Staging, Diagnostic> {
+        let manifest = &self.engine.manifest;
+        let staging = Staging::new(&self.settings.staging_suffix, selected.iter().cloned());
+        let earlier = if self.settings.rebuild { Default::default() } else { self.earlier_builds()? };
+        let mut relations: Vec<(Arc<str>, Relation)> = Vec::new();
+        let mut seen = FxHashSet::default();
+        for node in selected.iter().filter_map(|id| manifest.node(id)).filter(|node| node.is_refable()) {
+            for input in inputs_of(manifest, node) {
+                if staging.holds(&input) || !seen.insert(input.clone()) {
+                    continue;
+                }
+                let relation = match (manifest.sources.get(&input), manifest.node(&input)) {
+                    (Some(source), _) => source.relation(),
+                    (None, Some(node)) => node.relation(),
+                    (None, None) => continue,
+                };
+                relations.push((input, relation));
+            }
+        }
+        if !self.engine.adapter.is_exclusive() {
+            let known = selected.iter().filter(|id| earlier.contains_key(*id));
+            relations.extend(known.filter_map(|id| Some((id.clone(), manifest.node(id)?.relation()))));
+        }
+        let asked: Vec<Relation> = relations.iter().map(|(_, relation)| relation.clone()).collect();
+        let marks = self.marks(&asked);
+        let marks =
+            relations.into_iter().zip(marks).filter_map(|((id, _), mark)| Some((id, mark?))).collect();
+        Ok(staging.knowing(earlier, marks))
+    }
+
+    /// Brings what was built and tested into production.
+    ///
+    /// # Errors
+    /// What keeps it from production, which is then as it was.
+    pub fn publish(&mut self, staged: &Arc<Engine>, selected: &[Arc<str>]) -> Result<Published, Diagnostic> {
+        let Some(staging) = staged.options.staging.clone() else { return Ok(Published::default()) };
+        let mut published = Published::default();
+        let brought = self
+            .items(staged, &staging, selected, &mut published)
+            .and_then(|items| self.bring(items, Some(&staging), &mut published));
+        if let Err(error) = brought {
+            self.give_up("failed", &error.message)?;
+            return Err(error);
+        }
+        self.drop_staging(selected, true)?;
+        self.prune()?;
+        Ok(published)
+    }
+
+    /// The relations that were built, parents first.
+    fn items(
+        &self,
+        staged: &Arc<Engine>,
+        staging: &Staging,
+        selected: &[Arc<str>],
+        published: &mut Published,
+    ) -> Result<Vec<Item>, Diagnostic> {
+        let manifest = &self.engine.manifest;
+        let wanted: FxHashSet<&Arc<str>> = selected.iter().collect();
+        let mut items = Vec::new();
+        self.refresh_cache(selected)?;
+        for vertex in manifest.graph.topological_order() {
+            let id = manifest.graph.id(vertex);
+            let Some(position) = manifest.node_ids.get(id).copied().filter(|_| wanted.contains(id)) else {
+                continue;
+            };
+            let node = &manifest.nodes[position.0 as usize];
+            let is_function = node.resource_type == ResourceType::Function;
+            if !is_function && (!node.is_refable() || node.is_ephemeral()) {
+                continue;
+            }
+            let Some(own) = staged.manifest.node(id) else { continue };
+            let built = staging.built(id).unwrap_or_default();
+            let found = staged.cache.get_relation(own.database.as_deref(), &own.schema, &own.alias);
+            let kind = found.as_ref().and_then(|relation| relation.kind);
+            let in_place = is_function || node.config.materialized() == "external";
+            let table = kind == Some(RelationType::Table) && !in_place;
+            if built.unchanged && node.config.materialized() != "view" {
+                published.unchanged += 1;
+                continue;
+            }
+            let staged_table = table.then(|| own.relation().with_kind(RelationType::Table));
+            let inputs = inputs_of(manifest, node);
+            let marks =
+                inputs.iter().filter_map(|id| Some((id.to_string(), Json::from(staging.mark(id)?.as_str()))));
+            let mut item = self.item(position, node.relation(), staged_table, items.len());
+            item.change.fingerprint = built.fingerprint.filter(|_| !in_place);
+            item.change.inputs = Map::from_iter(marks);
+            if kind == Some(RelationType::View) {
+                let definition =
+                    |code: &String| format!("create or replace view {} as (\n{code}\n)", node.relation());
+                item.change.definition = built.code.as_ref().map(definition);
+            }
+            items.push(item);
+            // What a model's expectations keep out of it belongs to it.
+            let beside = |node: &Node| {
+                let mut relation = node.relation();
+                relation.identifier = Some(format!("{}{QUARANTINE_SUFFIX}", node.alias).into());
+                relation
+            };
+            let quarantine = beside(own);
+            let name = quarantine.identifier.clone().unwrap_or_default();
+            if staged.cache.get_relation(own.database.as_deref(), &own.schema, &name).is_some() {
+                items.push(self.item(position, beside(node), Some(quarantine), items.len()));
+            }
+        }
+        Ok(items)
+    }
+
+    /// One relation of production with what it is now.
+    pub(crate) fn item(
+        &self,
+        node: NodeId,
+        production: Relation,
+        staged: Option<Relation>,
+        position: usize,
+    ) -> Item {
+        let part = |part: &Option<Arc<str>>| part.clone().unwrap_or_default();
+        let found = self.engine.cache.get_relation(
+            production.database.as_deref(),
+            &part(&production.schema),
+            &part(&production.identifier),
+        );
+        let previous = found.map(|relation| relation.kind.unwrap_or(RelationType::Table));
+        let kept = (previous == Some(RelationType::Table)).then(|| self.kept_name(&production));
+        Item {
+            node,
+            change: Change {
+                run_id: self.run_id.clone(),
+                position,
+                unique_id: self.engine.manifest.nodes[node.0 as usize].unique_id.to_string(),
+                relation: production.clone(),
+                relation_type: if staged.is_some() { "table" } else { "in place" }.to_owned(),
+                previous_type: previous.map(|kind| kind.as_str().to_owned()),
+                previous_definition: None,
+                kept,
+                definition: None,
+                fingerprint: None,
+                mark: None,
+                inputs: Map::new(),
+            },
+            production,
+            staged,
+        }
+    }
+
+    /// `orders__20251127_081500_3f2a1c`
+    fn kept_name(&self, production: &Relation) -> Relation {
+        let schema = schema_beside(production, KEPT_SUFFIX);
+        let id: String = self.run_id.chars().filter(char::is_ascii_alphanumeric).take(6).collect();
+        let at = chrono::Utc::now().format("%Y%m%d_%H%M%S");
+        let name = production.identifier.as_deref().unwrap_or_default();
+        let mut kept = production.clone();
+        kept.schema = schema.schema;
+        kept.identifier = Some(format!("{name}__{at}_{id}").into());
+        kept.kind = Some(RelationType::Table);
+        kept
+    }
+
+    /// Learns what production is now.
+    pub(crate) fn refresh_cache(&self, nodes: &[Arc<str>]) -> Result<(), Diagnostic> {
+        let schemas = self.schemas_beside(nodes, "");
+        self.engine.create_schemas(&self.connection, &schemas)?;
+        let schemas: Vec<_> =
+            schemas.into_iter().map(|r| (r.database, r.schema.unwrap_or_default())).collect();
+        self.engine.cache.clear();
+        self.engine.fill_cache(&self.connection, &schemas)
+    }
+
+    /// Keeps what is there, changes production, and writes down what tells of it.
+    pub(crate) fn bring(
+        &mut self,
+        mut items: Vec<Item>,
+        staging: Option<&Staging>,
+        published: &mut Published,
+    ) -> Result<(), Diagnostic> {
+        self.keep_definitions(&mut items);
+        let changes = |items: &[Item]| items.iter().map(|item| item.change.clone()).collect::<Vec<_>>();
+        self.write(&changes(&items))
+            .map_err(|e| failed("the history of deployments cannot be written", &e))?;
+        self.keep(&items)?;
+        self.set_status(&self.run_id, "publishing", None)?;
+        let in_place: Vec<Arc<str>> = items
+            .iter()
+            .filter(|item| item.staged.is_none() && staging.is_some())
+            .map(|item| self.engine.manifest.nodes[item.node.0 as usize].unique_id.clone())
+            .collect();
+        if self.engine.adapter.has_transactional_ddl() {
+            self.in_one_transaction(&items)?;
+            self.phase = Phase::Done;
+            self.make_in_place(&in_place, published)?;
+        } else {
+            self.phase = Phase::Changing;
+            let done = self.one_by_one(&items).and_then(|()| self.make_in_place(&in_place, published));
+            if let Err(error) = done {
+                return Err(self.undo(&items, error));
+            }
+            self.phase = Phase::Done;
+            self.set_status(&self.run_id, "published", None)?;
+        }
+        self.apply_grants(&items)?;
+        published.tables = items.iter().filter(|item| item.staged.is_some()).count();
+        published.in_place = items.len() - published.tables;
+        if let Some(staging) = staging {
+            self.note_marks(&mut items, staging);
+            self.write(&changes(&items))
+                .map_err(|e| failed("the history of deployments cannot be written", &e))?;
+        }
+        Ok(())
+    }
+
+    /// The statements that make the views that are replaced. Where the database does not tell, that view cannot come back.
+    fn keep_definitions(&self, items: &mut [Item]) {
+        let replaced = |item: &&mut Item| item.previous() == Some(RelationType::View);
+        let views: Vec<Relation> =
+            items.iter_mut().filter(replaced).map(|item| item.production.clone()).collect();
+        let definitions = self.connection.view_definitions(&views).unwrap_or_else(|error| {
+            let text = format!("the definitions of views are not kept: {}", error.message);
+            self.say("DeploymentView", Level::Warn, text);
+            Vec::new()
+        });
+        for (item, definition) in items.iter_mut().filter(replaced).zip(definitions) {
+            item.change.previous_definition = definition;
+        }
+    }
+
+    /// What tells whether rows have changed; nothing where the database does not tell.
+    fn marks(&self, relations: &[Relation]) -> Vec<Option<String>> {
+        self.connection.change_marks(relations).unwrap_or_else(|error| {
+            let text = format!("what has not changed cannot be told: {}", error.message);
+            self.say("DeploymentMarks", Level::Debug, text);
+            vec![None; relations.len()]
+        })
+    }
+
+    /// Copies of the tables that are replaced (clones without a copy of rows, where the database has them).
+    fn keep(&self, items: &[Item]) -> Result<(), Diagnostic> {
+        let mut schemas = FxHashSet::default();
+        for kept in items.iter().filter_map(|item| item.change.kept.as_ref()) {
+            let schema = kept.without_identifier();
+            if schemas.insert(schema.render()) {
+                self.run(&format!("create schema if not exists {schema}"))
+                    .map_err(|error| failed(&format!("the schema {schema} cannot be made"), &error))?;
+            }
+        }
+        self.several(items, |connection, item| {
+            let Some(kept) = &item.change.kept else { return Ok(()) };
+            let node = &self.engine.manifest.nodes[item.node.0 as usize];
+            copied(connection, &item.production, kept, copy_of(node))
+        })
+        .map_err(|(item, error)| failed(&format!("{} cannot be kept", shown(&item.production)), &error))
+    }
+
+    /// All relations at once.
+    fn in_one_transaction(&self, items: &[Item]) -> Result<(), Diagnostic> {
+        let result = (|| {
+            let read = |error| (None, error);
+            self.connection.begin().map_err(read)?;
+            // Children first, since a table that a foreign key points to cannot go.
+            for (at, item) in items.iter().enumerate().rev() {
+                let replaced = item.staged.is_some() || item.change.definition.is_some();
+                if let Some(previous) = item.previous().filter(|_| replaced) {
+                    self.run(&drop_statement(&item.production, previous))
+                        .map_err(|error| (Some(at), error))?;
+                }
+            }
+            for (at, item) in items.iter().enumerate() {
+                let made = match (&item.staged, &item.change.definition) {
+                    (Some(staged), _) => {
+                        let node = &self.engine.manifest.nodes[item.node.0 as usize];
+                        copied(&self.connection, staged, &item.production, copy_of(node))
+                    }
+                    (None, Some(definition)) => self.run(definition),
+                    (None, None) => Ok(()),
+                };
+                made.map_err(|error| (Some(at), error))?;
+            }
+            self.run(&self.status_statement(&self.run_id, "published", None)).map_err(read)?;
+            self.connection.commit().map_err(read)
+        })();
+        result.map_err(|(at, error): (Option<usize>, AdapterError)| {
+            let _ = self.connection.rollback();
+            let what = at.map_or_else(String::new, |at| format!(" at {}", shown(&items[at].production)));
+            failed(&format!("production is as it was: publishing failed{what}"), &error)
+        })
+    }
+
+    /// Each table by a statement that replaces it, several at a time.
+    fn one_by_one(&self, items: &[Item]) -> Result<(), Diagnostic> {
+        self.several(items, |connection, item| {
+            let Some(staged) = &item.staged else { return Ok(()) };
+            if let Some(previous) = item.previous().filter(|kind| *kind != RelationType::Table) {
+                connection.execute(&drop_statement(&item.production, previous), false, Fetch::No)?;
+            }
+            let node = &self.engine.manifest.nodes[item.node.0 as usize];
+            copied(connection, staged, &item.production, copy_of(node))
+        })
+        .map_err(|(item, error)| {
+            failed(&format!("{} cannot be replaced", shown(&item.production)), &error)
+        })?;
+        for item in items.iter().filter(|item| item.staged.is_none() && self.is_rollback()) {
+            let other = item.previous().filter(|kind| *kind != RelationType::View);
+            let drop = other.map(|kind| drop_statement(&item.production, kind));
+            for statement in drop.iter().chain(item.change.definition.iter()) {
+                self.run(statement).map_err(|error| {
+                    failed(&format!("{} cannot be made", shown(&item.production)), &error)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether definitions are all there is of views.
+    fn is_rollback(&self) -> bool {
+        self.kind == Kind::Rollback
+    }
+
+    /// Does the work for each item, with as many sessions as the run has threads. Gives the first error.
+    fn several<'i>(
+        &self,
+        items: &'i [Item],
+        work: impl Fn(&Arc<NodeConnection>, &Item) -> Result<(), AdapterError> + Sync,
+    ) -> Result<(), (&'i Item, AdapterError)> {
+        let workers = match self.engine.adapter.is_exclusive() {
+            // One process, one file: more sessions would only wait for one another.
+            true => 1,
+            false => self.engine.options.threads.clamp(1, items.len().max(1)),
+        };
+        let next = AtomicUsize::new(0);
+        let broken = parking_lot::Mutex::new(None);
+        let one = |connection: &Arc<NodeConnection>| {
+            while broken.lock().is_none() {
+                let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                if let Err(error) = work(connection, item) {
+                    broken.lock().get_or_insert((item, error));
+                }
+            }
+        };
+        if workers == 1 {
+            one(&self.connection);
+        } else {
+            let comment = self.engine.query_comment(None, &self.connection).ok().flatten();
+            std::thread::scope(|scope| {
+                for _ in 0..workers {
+                    let comment = comment.clone();
+                    scope.spawn(|| {
+                        let connection = self.engine.connection("deploy");
+                        connection.assign("deploy", comment);
+                        one(&connection);
+                        connection.close();
+                    });
+                }
+            });
+        }
+        broken.into_inner().map_or(Ok(()), Err)
+    }
+
+    /// Builds what is no table where it belongs.
+    fn make_in_place(&self, nodes: &[Arc<str>], published: &mut Published) -> Result<(), Diagnostic> {
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        // Tables have taken the place of views, and the other way round.
+        self.engine.cache.clear();
+        self.say(
+            "DeploymentInPlace",
+            Level::Debug,
+            format!("making {} relations in production", nodes.len()),
+        );
+        let summary = self.engine.run(Task::Run, nodes)?;
+        let bad = summary.results.iter().find(|result| result.status.is_failure());
+        if let Some(bad) = bad {
+            let message = bad.message.clone().unwrap_or_default();
+            return Err(wrong("K0943", format!("{} cannot be made in production: {message}", bad.unique_id)));
+        }
+        if let Some(error) = summary.broken {
+            return Err(error);
+        }
+        published.results = summary.results;
+        Ok(())
+    }
+
+    /// Gives production back what it had, after an error in the middle of publishing.
+    fn undo(&mut self, items: &[Item], mut error: Diagnostic) -> Diagnostic {
+        self.say("DeploymentUndone", Level::Warn, "publishing failed: production gets back what it had");
+        let mut lost = Vec::new();
+        for item in items.iter().rev() {
+            if let Err(problem) = self.give_back(item) {
+                lost.push(format!("{}: {}", shown(&item.production), problem.message));
+            }
+        }
+        let text = if lost.is_empty() {
+            "production is as it was".to_owned()
+        } else {
+            format!("these could not be given back: {}", lost.join("; "))
+        };
+        error.message = format!("{}\n{text}", error.message);
+        if lost.is_empty() {
+            self.phase = Phase::Before;
+        }
+        error
+    }
+
+    fn give_back(&self, item: &Item) -> Result<(), AdapterError> {
+        let node = &self.engine.manifest.nodes[item.node.0 as usize];
+        let now = if item.staged.is_some() { RelationType::Table } else { RelationType::View };
+        match (item.previous(), &item.change.kept, &item.change.previous_definition) {
+            (Some(RelationType::Table), Some(kept), _) => {
+                if now != RelationType::Table {
+                    self.run(&drop_statement(&item.production, now))?;
+                }
+                copied(&self.connection, kept, &item.production, copy_of(node))
+            }
+            (_, _, Some(definition)) => {
+                if now != RelationType::View {
+                    self.run(&drop_statement(&item.production, now))?;
+                }
+                self.run(definition)
+            }
+            (None, _, _) if item.staged.is_some() => self.run(&drop_statement(&item.production, now)),
+            // What is made in place and was there before has its own way of being replaced.
+            _ => Ok(()),
+        }
+    }
+
+    /// Rights that the project declares for tables; what is made in place has them by its materialization.
+    fn apply_grants(&self, items: &[Item]) -> Result<(), Diagnostic> {
+        for item in items.iter().filter(|item| item.staged.is_some()) {
+            let node = &self.engine.manifest.nodes[item.node.0 as usize];
+            let Some(grants) =
+                node.config.get("grants").filter(|g| g.as_object().is_some_and(|g| !g.is_empty()))
+            else {
+                continue;
+            };
+            let scope = self.engine.scope_for(item.node, self.connection.clone());
+            let arguments =
+                [item.production.clone().into_value(), Value::from_json(&grants), Value::from(true)];
+            scope
+                .interp()
+                .call_named("apply_grants", Args::of(arguments))
+                .map_err(|error| self.engine.diagnostic(node, &error))?;
+            self.connection.commit().map_err(|error| error.to_diagnostic())?;
+        }
+        Ok(())
+    }
+
+    /// What tells whether the rows change from here on, of the tables and of what they were built from.
+    fn note_marks(&self, items: &mut [Item], staging: &Staging) {
+        let tables: Vec<Relation> = items.iter().map(|item| item.production.clone()).collect();
+        let marks = self.marks(&tables);
+        for (item, mark) in items.iter_mut().zip(marks) {
+            if item.staged.is_some() {
+                item.change.mark = mark;
+            }
+        }
+        // A later run may not build the parents: then what they are now is what this was built from.
+        let parents: Vec<(Arc<str>, Relation)> = items
+            .iter()
+            .flat_map(|item| {
+                inputs_of(&self.engine.manifest, &self.engine.manifest.nodes[item.node.0 as usize])
+            })
+            .filter(|id| staging.holds(id))
+            .filter_map(|id| Some((id.clone(), self.engine.manifest.node(&id)?.relation())))
+            .collect::<rustc_hash::FxHashMap<_, _>>()
+            .into_iter()
+            .collect();
+        let relations: Vec<Relation> = parents.iter().map(|(_, relation)| relation.clone()).collect();
+        let marks = self.marks(&relations);
+        let marks: Map<String, Json> = parents
+            .iter()
+            .zip(marks)
+            .filter_map(|((id, _), mark)| Some((id.to_string(), Json::from(mark?))))
+            .collect();
+        for item in items.iter_mut() {
+            let node = &self.engine.manifest.nodes[item.node.0 as usize];
+            for input in inputs_of(&self.engine.manifest, node) {
+                if let Some(mark) = marks.get(&*input) {
+                    item.change.inputs.insert(input.to_string(), mark.clone());
+                }
+            }
+        }
+    }
+
+    /// Ends what a killed call had begun to publish, from what it had built.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn end_publishing(&self, run_id: &str) -> Result<usize, Diagnostic> {
+        let changes = self.changes(&format!("r.run_id = {}", self.quoted(run_id)))?;
+        if self.engine.adapter.has_transactional_ddl() {
+            self.connection.begin().map_err(|error| error.to_diagnostic())?;
+        }
+        for change in &changes {
+            let mut staged = change.relation.clone();
+            staged.schema =
+                staged.schema.map(|name| format!("{name}{}", self.settings.staging_suffix).into());
+            let doing = || format!("{} cannot be published", shown(&change.relation));
+            if change.relation_type == "table" {
+                let copy = self.engine.manifest.node(&change.unique_id).map(copy_of);
+                let copy = copy.unwrap_or(kpi_adapter::TableCopy { transient: true, iceberg: false });
+                if let Some(kind) = change.previous_type.as_deref().and_then(RelationType::parse)
+                    && kind != RelationType::Table
+                {
+                    self.run(&drop_statement(&change.relation, kind)).map_err(|e| failed(&doing(), &e))?;
+                }
+                copied(&self.connection, &staged, &change.relation, copy)
+                    .map_err(|e| failed(&doing(), &e))?;
+            } else if let Some(definition) = &change.definition {
+                self.run(definition).map_err(|e| failed(&doing(), &e))?;
+            }
+        }
+        self.set_status(run_id, "published", Some("ended by a later call"))?;
+        self.connection.commit().map_err(|error| error.to_diagnostic())?;
+        Ok(changes.len())
+    }
+}
+
+/// Runs what makes `to` a copy of `from`.
+fn copied(
+    connection: &Arc<NodeConnection>,
+    from: &Relation,
+    to: &Relation,
+    copy: kpi_adapter::TableCopy,
+) -> Result<(), AdapterError> {
+    let run = |copy| -> Result<(), AdapterError> {
+        for statement in connection.copy_table(from, to, copy)? {
+            connection.execute(&statement, false, Fetch::No)?;
+        }
+        Ok(())
+    };
+    match run(copy) {
+        // The model has become one with fail-safe, and this is a table from before that.
+        Err(error)
+            if !copy.transient
+                && error.message.to_lowercase().contains("transient object cannot be cloned") =>
+        {
+            run(kpi_adapter::TableCopy { transient: true, ..copy })
+        }
+        done => done,
+    }
+}
