@@ -74,6 +74,25 @@ fn a_moment_brings_back_what_was_there_then() {
 }
 
 #[test]
+fn a_run_between_deployments_is_a_moment_too() {
+    let project = project();
+    project.kpi(&["build", "--vars", "n: 1"]).expect(0);
+    deploy(&project, "n: 2");
+    project.kpi(&["build", "--vars", "n: 3"]).expect(0);
+    deploy(&project, "n: 4");
+    let kinds =
+        project.query("select kind || ' ' || status from kpi_history.deployments order by started_at");
+    assert_eq!(
+        kinds,
+        ["deploy published", "build ran", "deploy published"],
+        "a history begins with a deployment"
+    );
+    let call = project.kpi(&["rollback", "--to", &runs(&project)[1], "--vars", "n: 0"]).expect(0);
+    assert!(call.text().contains("Rolled back to build "), "{}", call.text());
+    assert_eq!(project.query("select n from m"), ["3"]);
+}
+
+#[test]
 fn what_came_later_stays_and_is_told() {
     let project = project();
     deploy(&project, "n: 1");
@@ -175,7 +194,10 @@ fn a_rollback_to_nowhere_is_told() {
     let call = |arguments: &[&str]| {
         said(&project, &project.kpi(&[arguments, &["--vars", "n: 0"]].concat()).expect(2))
     };
-    insta::assert_snapshot!("rollback_without_to", call(&["rollback"]));
+    insta::assert_snapshot!(
+        "rollback_without_to",
+        crate::deploy::usage(&project.kpi(&["rollback"]).expect(2))
+    );
     insta::assert_snapshot!("rollback_before_any", call(&["rollback", "--to", "previous"]));
     deploy(&project, "n: 1");
     let ids = runs(&project);

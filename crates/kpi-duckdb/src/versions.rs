@@ -221,14 +221,17 @@ mod tests {
             }
             statements[0].clone()
         };
-        let columns = "(id INTEGER, \"a, b\" INTEGER, CHECK((id > 0))";
+        let columns = "(id INTEGER, \"a, b\" INTEGER";
         assert_eq!(
             made("b"),
             format!(
-                "create or replace table \"memory\".\"b\".\"c\" {columns}, FOREIGN KEY (\"a, b\") REFERENCES \"b\".\"p\"(id))"
+                "create or replace table \"memory\".\"b\".\"c\" {columns}, FOREIGN KEY (\"a, b\") REFERENCES \"b\".\"p\"(id), CHECK((id > 0)))"
             )
         );
-        assert_eq!(made("c"), format!("create or replace table \"memory\".\"c\".\"c\" {columns})"));
+        assert_eq!(
+            made("c"),
+            format!("create or replace table \"memory\".\"c\".\"c\" {columns}, CHECK((id > 0)))")
+        );
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct Engine {
     pub(crate) hook_places: Mutex<FxHashMap<NodeId, usize>>,
     pub(crate) rows: Mutex<FxHashMap<Arc<str>, Table>>,
     pub(crate) folders: Mutex<FxHashSet<PathBuf>>,
+    /// Schemas of the target's database, in lower case, as far as they were listed.
+    pub(crate) schemas_seen: Mutex<FxHashSet<String>>,
     pub(crate) selected: Mutex<IndexSet<Arc<str>>>,
     pub(crate) expectations: crate::expectations::Expectations,
     pub(crate) graph: OnceLock<Value>,
@@ -178,6 +180,7 @@ impl Engine {
             hook_places: Mutex::default(),
             rows: Mutex::default(),
             folders: Mutex::default(),
+            schemas_seen: Mutex::default(),
             selected: Mutex::default(),
             expectations: crate::expectations::Expectations::default(),
             graph: OnceLock::new(),

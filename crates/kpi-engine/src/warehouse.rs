@@ -35,6 +35,9 @@ impl Engine {
             if listed.insert(database.clone()) {
                 let names = master.list_schemas(database.as_deref()).map_err(|e| e.to_diagnostic())?;
                 let database = database.as_deref().unwrap_or_default().to_lowercase();
+                if relation.database == self.adapter.default_database() {
+                    self.schemas_seen.lock().extend(names.iter().map(|name| name.to_lowercase()));
+                }
                 existing.extend(names.into_iter().map(|n| (database.clone(), n.to_lowercase())));
             }
             let key = (database.as_deref().unwrap_or_default().to_lowercase(), schema.to_lowercase());

@@ -21,10 +21,22 @@ use std::sync::Arc;
 /// How many deployments' earlier versions are kept.
 const KEEP: usize = 3;
 
+/// Writes down in the history of deployments, where there is one, that a run changed production without one. What cannot
+/// be written is no fault of the run.
+pub fn note_run(session: &Session, engine: &Arc<Engine>, command: &str) {
+    let noted = settings(None).and_then(|settings| {
+        let history = Deployments::open(engine, &session.invocation.id, settings)?;
+        history.note_run(command, session.invocation.started_at)
+    });
+    if let Err(error) = noted {
+        session.messages.say("DeploymentNote", Level::Warn, error.message);
+    }
+}
+
 /// What the command line and the environment say of deployments.
-fn settings(matches: &ArgMatches) -> Result<Settings, Diagnostic> {
+fn settings(matches: Option<&ArgMatches>) -> Result<Settings, Diagnostic> {
     let given = |name: &str, variable: &str| {
-        let typed = matches.try_get_one::<String>(name).ok().flatten().cloned();
+        let typed = matches.and_then(|matches| matches.try_get_one::<String>(name).ok().flatten().cloned());
         typed.or_else(|| flags::environment(variable))
     };
     let keep = match given("keep", "deploy_keep") {
@@ -42,7 +54,8 @@ fn settings(matches: &ArgMatches) -> Result<Settings, Diagnostic> {
         return Err(Diagnostic::error("K0019", "Usage Error", message)
             .with_hint("it has at least three letters, digits and underscores: --staging-suffix __next"));
     }
-    let rebuild = matches.try_get_one::<bool>("rebuild").ok().flatten().copied().unwrap_or(false);
+    let rebuild = matches.and_then(|matches| matches.try_get_one::<bool>("rebuild").ok().flatten().copied());
+    let rebuild = rebuild.unwrap_or(false);
     let history_schema = given("history-schema", "deploy_history_schema");
     Ok(Settings { keep, history_schema, staging_suffix, rebuild })
 }
@@ -114,7 +127,7 @@ fn begin(session: &Session, deployments: &mut Deployments, kind: Kind) -> Result
 
 /// Builds, tests, publishes.
 pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
-    let settings = settings(matches)?;
+    let settings = settings(Some(matches))?;
     let messages = &session.messages;
     let loaded = session.load(None)?;
     let selected = select::nodes(session, &loaded, Task::Build)?;
@@ -243,7 +256,7 @@ fn told(session: &Session, published: &Published) {
 
 /// Brings earlier versions back.
 pub fn rollback(session: &Session, matches: &ArgMatches) -> Outcome {
-    let settings = settings(matches)?;
+    let settings = settings(Some(matches))?;
     let to = matches.get_one::<String>("to");
     let list = matches.get_flag("list");
     if to.is_none() && !list {
@@ -360,7 +373,7 @@ fn bring_back(
 }
 
 fn deployments_suffix(matches: &ArgMatches) -> Result<String, Diagnostic> {
-    settings(matches).map(|settings| settings.staging_suffix)
+    settings(Some(matches)).map(|settings| settings.staging_suffix)
 }
 
 fn first(failure: crate::session::Failure) -> Diagnostic {

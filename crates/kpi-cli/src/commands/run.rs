@@ -135,6 +135,9 @@ fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<s
             return Err(error.into());
         }
     };
+    if matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot) {
+        super::deploy::note_run(session, &engine, &session.flags.which);
+    }
     if task != Task::Clone {
         summary::finished(messages, &engine.manifest, &results, elapsed);
     }

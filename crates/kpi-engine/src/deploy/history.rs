@@ -104,9 +104,9 @@ pub struct Settings {
 pub struct RunRecord {
     /// The invocation's id.
     pub run_id: String,
-    /// `deploy` or `rollback`.
+    /// `deploy`, `rollback`, or the command that changed production without them.
     pub kind: String,
-    /// `running`, `publishing`, `published`, `failed`, `interrupted`.
+    /// `running`, `publishing`, `published`, `failed`, `interrupted`, `empty`; `ran` of other commands.
     pub status: String,
     /// Start, in UTC.
     pub started_at: NaiveDateTime,
@@ -118,6 +118,13 @@ pub struct RunRecord {
     pub relations: i64,
     /// Of those, the ones whose earlier version is still there.
     pub kept: i64,
+}
+
+impl RunRecord {
+    /// Whether production was in the state that this run left.
+    pub(crate) fn is_known_state(&self) -> bool {
+        matches!(self.status.as_str(), "published" | "ran")
+    }
 }
 
 /// A row of `relations`: what became of one relation of production, and where what it was before is.
@@ -301,6 +308,34 @@ impl Deployments {
             self.beat = Some(self.start_beat());
         }
         Ok(broken)
+    }
+
+    /// Writes down that a run of `command` changed production itself, where there is a history: so a rollback can go back to
+    /// it. Says whether it was written. The run must have made its schemas, which tells what schemas there are.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn note_run(&self, command: &str, started: DateTime<Utc>) -> Result<bool, Diagnostic> {
+        let own = self.deployments.schema.as_deref().unwrap_or_default().to_lowercase();
+        if !self.engine.schemas_seen.lock().contains(&own) {
+            return Ok(false);
+        }
+        let (started, now) = (self.moment(started), self.moment(Utc::now()));
+        let row = [
+            self.text(&self.run_id),
+            self.text(command),
+            self.text("ran"),
+            self.text(&self.engine.manifest.root_package),
+            self.text(&self.engine.options.target_name),
+            started,
+            now.clone(),
+            now,
+            "null".to_owned(),
+            "null".to_owned(),
+        ];
+        self.insert(&self.deployments, DEPLOYMENTS, &[row.join(", ")])
+            .map_err(|error| failed("the history of deployments cannot be written", &error))?;
+        Ok(true)
     }
 
     /// Runs that have begun, not ended, and are not alive; they are marked as interrupted unless they were publishing.

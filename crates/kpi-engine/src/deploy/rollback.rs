@@ -136,8 +136,10 @@ impl Deployments {
                 (what, format!("d.run_id = {}", self.quoted(&last.run_id)), None)
             }
             Target::Run(id) => {
-                let found: Vec<&&RunRecord> =
-                    published.iter().filter(|record| record.run_id.starts_with(id.as_str())).collect();
+                let found: Vec<&RunRecord> = records
+                    .iter()
+                    .filter(|record| record.is_known_state() && record.run_id.starts_with(id.as_str()))
+                    .collect();
                 let record = match found.as_slice() {
                     [record] => record,
                     [] => return Err(nothing_known(id, &records)),
@@ -148,6 +150,17 @@ impl Deployments {
                     }
                 };
                 let ended = record.completed_at.unwrap_or(record.started_at);
+                if record.status != "published" {
+                    // Of a run without a deployment it is only known when it had ended.
+                    let what = format!(
+                        "{} {} of {} UTC",
+                        record.kind,
+                        record.run_id,
+                        ended.format("%Y-%m-%d %H:%M:%S")
+                    );
+                    let found = self.restoration(&Target::Moment(ended.and_utc()), selected)?;
+                    return Ok(Restoration { what, ..found });
+                }
                 let what = format!("run {} of {} UTC", record.run_id, ended.format("%Y-%m-%d %H:%M:%S"));
                 let id = self.quoted(&record.run_id);
                 let started =
@@ -452,7 +465,7 @@ fn nothing_known(id: &str, records: &[RunRecord]) -> Diagnostic {
         id => format!("no deployment is known as '{id}'"),
     };
     let known: Vec<&str> =
-        records.iter().filter(|r| r.status == "published").take(5).map(|r| r.run_id.as_str()).collect();
+        records.iter().filter(|record| record.is_known_state()).take(5).map(|r| r.run_id.as_str()).collect();
     let hint = match known.is_empty() {
         true => "kpi rollback goes back to what kpi deploy replaced".to_owned(),
         false => format!("the last ones are: {}; `kpi rollback --list` shows all", known.join(", ")),
