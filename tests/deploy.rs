@@ -60,7 +60,7 @@ fn messages(project: &Project) -> Vec<String> {
 fn a_deployment_builds_beside_production_and_brings_all_of_it_there() {
     let project = shop("amount");
     let call = project.kpi(&["deploy"]).expect(0);
-    assert!(call.text().contains("Deployed: 2 tables replaced, 1 view made anew (run "), "{}", call.text());
+    assert!(call.text().contains("Deployed 2 tables and 1 view (run "), "{}", call.text());
     assert_eq!(project.query("select * from totals"), ["30"]);
     assert_eq!(project.query("select count(*) from stg"), ["2"]);
     assert!(project.query(SCHEMAS).is_empty(), "nothing is left beside production");
@@ -119,11 +119,7 @@ fn what_has_not_changed_is_not_built_again() {
         messages(&project),
         ["model.shop.orders UNCHANGED", "model.shop.stg OK", "model.shop.totals OK"]
     );
-    assert!(
-        call.text().contains("1 table replaced, 1 view made anew, 1 relation unchanged"),
-        "{}",
-        call.text()
-    );
+    assert!(call.text().contains("Deployed 1 table and 1 view; 1 relation was unchanged"), "{}", call.text());
     assert_eq!(project.query("select * from totals"), ["30"]);
     // Somebody wrote into production.
     project.execute("update orders set amount = 0 where id = 1");
@@ -146,6 +142,25 @@ fn a_model_whose_rows_hang_on_the_clock_is_always_built() {
         messages(&project),
         ["model.shop.orders UNCHANGED", "model.shop.stg OK", "model.shop.totals OK"]
     );
+}
+
+#[test]
+fn a_source_that_is_a_file_tells_whether_it_has_changed() {
+    let project = Project::dbt(&[
+        ("raw.csv", "id,n\n1,10\n"),
+        ("models/m.sql", "{{ config(materialized='table') }} select * from {{ source('raw', 'orders') }}"),
+        (
+            "models/s.yml",
+            "sources:\n  - name: raw\n    tables:\n      - name: orders\n        config: {external_location: \"read_csv('raw.csv')\"}\n",
+        ),
+    ]);
+    for _ in 0..2 {
+        project.kpi(&["deploy"]).expect(0);
+    }
+    assert_eq!(messages(&project), ["model.shop.m UNCHANGED"]);
+    project.write("raw.csv", "id,n\n1,10\n2,20\n");
+    project.kpi(&["deploy"]).expect(0);
+    assert_eq!(project.query("select sum(n) from m"), ["30"]);
 }
 
 #[test]
@@ -191,6 +206,10 @@ fn tables_that_grow_go_on_from_productions_rows() {
     assert_eq!(project.query("select count(*) from events"), ["3"]);
     assert_eq!(project.query(history), ["1 false", "2 false", "3 true"]);
     project.write("tests/none.sql", "select 1 where false");
+    project.kpi(&["deploy", "--vars", "n: 3"]).expect(0);
+    project.kpi(&["deploy", "--vars", "n: 3"]).expect(0);
+    assert_eq!(messages(&project), ["model.shop.events UNCHANGED", "snapshot.shop.s UNCHANGED"]);
+    assert_eq!(project.query("select count(*) from events"), ["3"]);
     project.kpi(&["deploy", "--vars", "n: 5", "--full-refresh"]).expect(0);
     assert_eq!(project.query("select id from events"), ["5"]);
     assert_eq!(project.query("select count(*) from s"), ["4"], "history is not built anew");
@@ -268,6 +287,38 @@ fn rows_in_quarantine_are_deployed_with_their_model() {
     project.kpi(&["deploy"]).expect(0);
     assert_eq!(project.query("select count(*) from leads"), ["3"]);
     assert_eq!(project.query("select id from leads__quarantine"), ["2"]);
+}
+
+#[test]
+fn a_project_with_several_databases_is_deployed_too() {
+    let project = Project::dbt(&[
+        (
+            "profiles.yml",
+            "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 2, attach: [{path: \
+             other.duckdb}]}\n",
+        ),
+        ("models/a.sql", "{{ config(materialized='table') }} select {{ var('n') }} as n"),
+        ("models/b.sql", "{{ config(materialized='table', database='other') }} select n from {{ ref('a') }}"),
+        ("models/c.sql", "select a.n + b.n as n from {{ ref('a') }} as a, {{ ref('b') }} as b"),
+    ]);
+    for n in 1..=2 {
+        project.kpi(&["deploy", "--vars", &format!("n: {n}")]).expect(0);
+    }
+    let rows = |project: &Project| {
+        let call = project.kpi(&[
+            "show",
+            "--inline",
+            "select n from {{ ref('c') }}",
+            "--output",
+            "json",
+            "--vars",
+            "n: 0",
+        ]);
+        call.expect(0).stdout
+    };
+    assert!(rows(&project).contains("\"n\": 4"), "{}", rows(&project));
+    project.kpi(&["rollback", "--to", "previous", "--vars", "n: 0"]).expect(0);
+    assert!(rows(&project).contains("\"n\": 2"), "{}", rows(&project));
 }
 
 #[test]

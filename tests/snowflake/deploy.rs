@@ -50,7 +50,7 @@ fn relations_are_cloned_into_production_once_all_tests_pass() {
     assert_eq!(rows(&shop), ["1 10"]);
     let from = shop.log().len();
     let call = deploy(&shop, 2).expect(0);
-    assert!(call.text().contains("Deployed: 2 tables replaced, 1 view made anew"), "{}", call.text());
+    assert!(call.text().contains("Deployed 2 tables and 1 view"), "{}", call.text());
     assert_eq!(rows(&shop), ["2 20"]);
     insta::assert_snapshot!(made(&shop, from).join("\n"));
     let from = shop.log().len();
@@ -68,11 +68,7 @@ fn what_has_not_changed_is_cloned_instead_of_built() {
     deploy(&shop, 1).expect(0);
     let from = shop.log().len();
     let call = deploy(&shop, 2).expect(0);
-    assert!(
-        call.text().contains("1 table replaced, 1 view made anew, 1 relation unchanged"),
-        "{}",
-        call.text()
-    );
+    assert!(call.text().contains("Deployed 1 table and 1 view; 1 relation was unchanged"), "{}", call.text());
     let steady: Vec<String> = made(&shop, from).into_iter().filter(|sql| sql.contains("steady")).collect();
     assert_eq!(
         steady,

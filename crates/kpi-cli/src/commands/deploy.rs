@@ -231,26 +231,33 @@ fn counted(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
-/// `Deployed: 12 tables and 3 views are in production, 4 relations were unchanged`
+/// `Deployed 12 tables and 3 views; 4 relations were unchanged`
 fn told(session: &Session, published: &Published) {
-    let Published { tables, in_place, unchanged, .. } = published;
-    let made = match (tables, in_place) {
-        (0, 0) => "nothing had to change".to_owned(),
-        (tables, 0) => format!("{} replaced", counted(*tables, "table")),
-        (0, made) => format!("{} made anew", counted(*made, "view")),
-        (tables, made) => {
-            format!("{} replaced, {} made anew", counted(*tables, "table"), counted(*made, "view"))
-        }
+    let Published { tables, views, others, unchanged, .. } = published;
+    let kinds = [(*tables, "table"), (*views, "view"), (*others, "other relation")];
+    let made: Vec<String> =
+        kinds.iter().filter(|(count, _)| *count > 0).map(|(count, word)| counted(*count, word)).collect();
+    let made = match made.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
     };
     let same = match unchanged {
         0 => String::new(),
-        n => format!(", {} unchanged", counted(*n, "relation")),
+        1 => "; 1 relation was unchanged".to_owned(),
+        n => format!("; {n} relations were unchanged"),
     };
     session.messages.say_with(
         "DeploymentPublished",
         Level::Info,
-        format!("Deployed: {made}{same} (run {})", session.invocation.id),
-        json!({"run_id": session.invocation.id, "tables": tables, "in_place": in_place, "unchanged": unchanged}),
+        format!("Deployed {made}{same} (run {})", session.invocation.id),
+        json!({
+            "run_id": session.invocation.id,
+            "tables": tables,
+            "views": views,
+            "others": others,
+            "unchanged": unchanged,
+        }),
     );
 }
 

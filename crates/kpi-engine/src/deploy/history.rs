@@ -13,16 +13,11 @@ use kpi_quality::dialect::{self, Dialect};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// The schema of the tables, unless `--history-schema` names another.
 const SCHEMA: &str = "kpi_history";
-/// How often whoever runs says so.
-const BEAT: Duration = Duration::from_secs(20);
-/// How long another one is watched before its work is taken for broken off.
-const WATCH: Duration = Duration::from_secs(60);
 /// How many rows are inserted at once.
 const BATCH: usize = 200;
 
@@ -169,7 +164,7 @@ pub struct Deployments {
     pub(crate) phase: Phase,
     deployments: Relation,
     relations: Relation,
-    words: &'static dyn Dialect,
+    pub(super) words: &'static dyn Dialect,
     beat: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -274,7 +269,7 @@ impl Deployments {
     }
 
     /// The condition of the rows of this project on this target.
-    fn own(&self, alias: &str) -> String {
+    pub(super) fn own(&self, alias: &str) -> String {
         let project = self.text(&self.engine.manifest.root_package);
         let target = self.text(&self.engine.options.target_name);
         format!("{alias}project_name = {project} and {alias}target_name = {target}")
@@ -336,96 +331,6 @@ impl Deployments {
         self.insert(&self.deployments, DEPLOYMENTS, &[row.join(", ")])
             .map_err(|error| failed("the history of deployments cannot be written", &error))?;
         Ok(true)
-    }
-
-    /// Runs that have begun, not ended, and are not alive; they are marked as interrupted unless they were publishing.
-    fn broken_off(&self) -> Result<Vec<RunRecord>, Diagnostic> {
-        let read =
-            |sql: &str| self.rows(sql).map_err(|e| failed("the history of deployments cannot be read", &e));
-        let sql = format!(
-            "select run_id, kind, status, started_at, alive_at from {} where {} and status in ('running', 'publishing') \
-             order by started_at",
-            self.deployments,
-            self.own("")
-        );
-        let mut found = Vec::new();
-        let watched = read(&sql)?;
-        let alive = |rows: &[Vec<Cell>], id: &str| {
-            rows.iter().find(|row| row[0].text() == id).map(|row| row[4].text())
-        };
-        let deadline = std::time::Instant::now() + self.watch();
-        let interrupted = || self.engine.options.interrupted.load(std::sync::atomic::Ordering::Relaxed);
-        if !watched.is_empty() && !self.engine.adapter.is_exclusive() {
-            let id = watched[0][0].text();
-            let text = format!("deployment {id} has not ended: looking whether it is at work");
-            self.say("DeploymentWatched", Level::Info, text);
-            let mut now = watched.clone();
-            while std::time::Instant::now() < deadline && !interrupted() {
-                std::thread::sleep(Duration::from_secs(2).min(self.watch()));
-                now = read(&sql)?;
-                let moved = watched.iter().find(|row| {
-                    let id = row[0].text();
-                    alive(&now, &id).is_some_and(|then| then != row[4].text())
-                });
-                if let Some(row) = moved {
-                    let message = format!(
-                        "another deployment is at work: {}, begun at {} UTC",
-                        row[0].text(),
-                        row[3].text()
-                    );
-                    return Err(wrong("K0941", message).with_hint("wait for its end, then deploy"));
-                }
-                if now.is_empty() {
-                    break;
-                }
-            }
-            if now.is_empty() {
-                return Ok(Vec::new());
-            }
-        }
-        for row in &watched {
-            let record = RunRecord {
-                run_id: row[0].text(),
-                kind: row[1].text(),
-                status: row[2].text(),
-                started_at: moment_of(&row[3]).unwrap_or_default(),
-                completed_at: None,
-                restored: None,
-                relations: 0,
-                kept: 0,
-            };
-            if record.status == "running" {
-                self.set_status(&record.run_id, "interrupted", None)?;
-            }
-            found.push(record);
-        }
-        Ok(found)
-    }
-
-    fn watch(&self) -> Duration {
-        let seconds = std::env::var("KPI_DEPLOY_WATCH_SECONDS").ok().and_then(|text| text.parse().ok());
-        seconds.map_or(WATCH, Duration::from_secs)
-    }
-
-    /// Says from time to time, on a session of its own, that this run is alive.
-    fn start_beat(&self) -> (Sender<()>, JoinHandle<()>) {
-        let (end, ended) = channel();
-        let engine = self.engine.clone();
-        let comment = engine.query_comment(None, &self.connection).ok().flatten();
-        let (table, id, words) = (self.deployments.clone(), self.text(&self.run_id), self.words);
-        let beat = BEAT.min(self.watch() / 3);
-        let thread = std::thread::spawn(move || {
-            let connection = engine.connection("deploy");
-            connection.assign("deploy", comment);
-            while ended.recv_timeout(beat) == Err(RecvTimeoutError::Timeout) {
-                let now = words.moment(Utc::now().naive_utc().trunc_subsecs(6));
-                let sql = format!("update {table} set alive_at = {now} where run_id = {id}");
-                // One that is missed is made up for by the next.
-                let _ = connection.execute(&sql, false, Fetch::No);
-            }
-            connection.close();
-        });
-        (end, thread)
     }
 
     pub(crate) fn status_statement(&self, run_id: &str, status: &str, message: Option<&str>) -> String {
@@ -676,7 +581,7 @@ impl Drop for Deployments {
     }
 }
 
-fn moment_of(cell: &Cell) -> Option<NaiveDateTime> {
+pub(super) fn moment_of(cell: &Cell) -> Option<NaiveDateTime> {
     match cell {
         Cell::Timestamp(at) => Some(*at),
         Cell::TimestampTz(at) => Some(at.naive_utc()),

@@ -5,7 +5,9 @@
 //! Tables of kpi's own say what was done and where earlier versions are ([`history`]), so that what was begun can be
 //! ended by the next call, and what was done can be undone ([`rollback`]).
 
+mod alive;
 mod history;
+mod items;
 mod publish;
 mod rollback;
 mod staging;

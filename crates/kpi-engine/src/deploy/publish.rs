@@ -5,17 +5,16 @@
 //! middle is ended by the next one: what is to be published is written down before the first relation changes.
 //! What is no table (views, dynamic tables, functions) is built in production by its own materialization.
 
-use super::history::{Change, Deployments, Kind, Phase};
-use super::staging::{Staging, inputs_of};
-use super::{KEPT_SUFFIX, copy_of, failed, schema_beside, shown, wrong};
+use super::history::{Deployments, Kind, Phase};
+use super::items::Item;
+use super::staging::Staging;
+use super::{copy_of, failed, shown, wrong};
 use crate::engine::{Engine, Task};
 use kpi_adapter::{AdapterError, Fetch, NodeConnection, Relation, RelationType};
-use kpi_artifacts::NodeResult;
+use kpi_artifacts::{NodeResult, NodeStatus};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_jinja::{Args, Value};
-use kpi_manifest::{Node, NodeId, QUARANTINE_SUFFIX, ResourceType};
 use rustc_hash::FxHashSet;
-use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,32 +23,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Published {
     /// Tables that took the place of earlier ones, or are new.
     pub tables: usize,
-    /// What was made in place: views and the like.
-    pub in_place: usize,
+    /// Views that were made in place.
+    pub views: usize,
+    /// What else was made in place: dynamic tables, functions, files.
+    pub others: usize,
     /// What production had already.
     pub unchanged: usize,
     /// What came of what was made in place.
     pub results: Vec<NodeResult>,
-}
-
-/// One relation of production, and what takes its place.
-pub(crate) struct Item {
-    node: NodeId,
-    production: Relation,
-    /// A table to be copied; `None`: it is made in place.
-    staged: Option<Relation>,
-    change: Change,
-}
-
-impl Item {
-    /// It is a view that this statement makes.
-    pub(crate) fn define(&mut self, statement: String) {
-        self.change.definition = Some(statement);
-    }
-
-    fn previous(&self) -> Option<RelationType> {
-        self.change.previous_type.as_deref().and_then(RelationType::parse)
-    }
 }
 
 /// `drop view if exists x cascade`
@@ -65,79 +46,6 @@ fn drop_statement(relation: &Relation, kind: RelationType) -> String {
 }
 
 impl Deployments {
-    /// Clears away what an earlier run left in the staging schemas of the nodes (unique ids), which must be kpi's own.
-    ///
-    /// # Errors
-    /// A schema that nobody knows of; the database's.
-    pub fn clear_staging(&self, nodes: &[Arc<str>]) -> Result<(), Diagnostic> {
-        self.drop_staging(nodes, self.knows_any()?)
-    }
-
-    /// Drops the staging schemas of the nodes, if they are `ours`.
-    pub(crate) fn drop_staging(&self, nodes: &[Arc<str>], ours: bool) -> Result<(), Diagnostic> {
-        for schema in self.schemas_beside(nodes, &self.settings.staging_suffix) {
-            let names = self.connection.list_schemas(schema.database.as_deref());
-            let names = names.map_err(|error| failed("the schemas cannot be listed", &error))?;
-            let name = schema.schema.as_deref().unwrap_or_default();
-            if !names.iter().any(|there| there.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            if !ours {
-                let message = format!("the schema {name} is there already, and no deployment has made it");
-                return Err(wrong("K0942", message)
-                    .with_hint("drop it if it is of no use, or name another: --staging-suffix __SUFFIX"));
-            }
-            self.run(&format!("drop schema if exists {schema} cascade"))
-                .map_err(|error| failed(&format!("the schema {name} cannot be dropped"), &error))?;
-        }
-        Ok(())
-    }
-
-    /// The schemas beside those of nodes in production, each once.
-    fn schemas_beside(&self, nodes: &[Arc<str>], suffix: &str) -> Vec<Relation> {
-        let mut seen = FxHashSet::default();
-        let nodes = nodes.iter().filter_map(|id| self.engine.manifest.node(id));
-        nodes
-            .filter(|node| node.is_relational() || node.resource_type == ResourceType::Function)
-            .map(|node| schema_beside(&node.relation(), suffix))
-            .filter(|schema| seen.insert(schema.render().to_lowercase()))
-            .collect()
-    }
-
-    /// What is to be built beside production, with what is known of production.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn staging(&self, selected: &[Arc<str>]) -> Result<Staging, Diagnostic> {
-        let manifest = &self.engine.manifest;
-        let staging = Staging::new(&self.settings.staging_suffix, selected.iter().cloned());
-        let earlier = if self.settings.rebuild { Default::default() } else { self.earlier_builds()? };
-        let mut relations: Vec<(Arc<str>, Relation)> = Vec::new();
-        let mut seen = FxHashSet::default();
-        for node in selected.iter().filter_map(|id| manifest.node(id)).filter(|node| node.is_refable()) {
-            for input in inputs_of(manifest, node) {
-                if staging.holds(&input) || !seen.insert(input.clone()) {
-                    continue;
-                }
-                let relation = match (manifest.sources.get(&input), manifest.node(&input)) {
-                    (Some(source), _) => source.relation(),
-                    (None, Some(node)) => node.relation(),
-                    (None, None) => continue,
-                };
-                relations.push((input, relation));
-            }
-        }
-        if !self.engine.adapter.is_exclusive() {
-            let known = selected.iter().filter(|id| earlier.contains_key(*id));
-            relations.extend(known.filter_map(|id| Some((id.clone(), manifest.node(id)?.relation()))));
-        }
-        let asked: Vec<Relation> = relations.iter().map(|(_, relation)| relation.clone()).collect();
-        let marks = self.marks(&asked);
-        let marks =
-            relations.into_iter().zip(marks).filter_map(|((id, _), mark)| Some((id, mark?))).collect();
-        Ok(staging.knowing(earlier, marks))
-    }
-
     /// Brings what was built and tested into production.
     ///
     /// # Errors
@@ -155,126 +63,6 @@ impl Deployments {
         self.drop_staging(selected, true)?;
         self.prune()?;
         Ok(published)
-    }
-
-    /// The relations that were built, parents first.
-    fn items(
-        &self,
-        staged: &Arc<Engine>,
-        staging: &Staging,
-        selected: &[Arc<str>],
-        published: &mut Published,
-    ) -> Result<Vec<Item>, Diagnostic> {
-        let manifest = &self.engine.manifest;
-        let wanted: FxHashSet<&Arc<str>> = selected.iter().collect();
-        let mut items = Vec::new();
-        self.refresh_cache(selected)?;
-        for vertex in manifest.graph.topological_order() {
-            let id = manifest.graph.id(vertex);
-            let Some(position) = manifest.node_ids.get(id).copied().filter(|_| wanted.contains(id)) else {
-                continue;
-            };
-            let node = &manifest.nodes[position.0 as usize];
-            let is_function = node.resource_type == ResourceType::Function;
-            if !is_function && (!node.is_refable() || node.is_ephemeral()) {
-                continue;
-            }
-            let Some(own) = staged.manifest.node(id) else { continue };
-            let built = staging.built(id).unwrap_or_default();
-            let found = staged.cache.get_relation(own.database.as_deref(), &own.schema, &own.alias);
-            let kind = found.as_ref().and_then(|relation| relation.kind);
-            let in_place = is_function || node.config.materialized() == "external";
-            let table = kind == Some(RelationType::Table) && !in_place;
-            if built.unchanged && node.config.materialized() != "view" {
-                published.unchanged += 1;
-                continue;
-            }
-            let staged_table = table.then(|| own.relation().with_kind(RelationType::Table));
-            let inputs = inputs_of(manifest, node);
-            let marks =
-                inputs.iter().filter_map(|id| Some((id.to_string(), Json::from(staging.mark(id)?.as_str()))));
-            let mut item = self.item(position, node.relation(), staged_table, items.len());
-            item.change.fingerprint = built.fingerprint.filter(|_| !in_place);
-            item.change.inputs = Map::from_iter(marks);
-            if kind == Some(RelationType::View) {
-                let definition =
-                    |code: &String| format!("create or replace view {} as (\n{code}\n)", node.relation());
-                item.change.definition = built.code.as_ref().map(definition);
-            }
-            items.push(item);
-            // What a model's expectations keep out of it belongs to it.
-            let beside = |node: &Node| {
-                let mut relation = node.relation();
-                relation.identifier = Some(format!("{}{QUARANTINE_SUFFIX}", node.alias).into());
-                relation
-            };
-            let quarantine = beside(own);
-            let name = quarantine.identifier.clone().unwrap_or_default();
-            if staged.cache.get_relation(own.database.as_deref(), &own.schema, &name).is_some() {
-                items.push(self.item(position, beside(node), Some(quarantine), items.len()));
-            }
-        }
-        Ok(items)
-    }
-
-    /// One relation of production with what it is now.
-    pub(crate) fn item(
-        &self,
-        node: NodeId,
-        production: Relation,
-        staged: Option<Relation>,
-        position: usize,
-    ) -> Item {
-        let part = |part: &Option<Arc<str>>| part.clone().unwrap_or_default();
-        let found = self.engine.cache.get_relation(
-            production.database.as_deref(),
-            &part(&production.schema),
-            &part(&production.identifier),
-        );
-        let previous = found.map(|relation| relation.kind.unwrap_or(RelationType::Table));
-        let kept = (previous == Some(RelationType::Table)).then(|| self.kept_name(&production));
-        Item {
-            node,
-            change: Change {
-                run_id: self.run_id.clone(),
-                position,
-                unique_id: self.engine.manifest.nodes[node.0 as usize].unique_id.to_string(),
-                relation: production.clone(),
-                relation_type: if staged.is_some() { "table" } else { "in place" }.to_owned(),
-                previous_type: previous.map(|kind| kind.as_str().to_owned()),
-                previous_definition: None,
-                kept,
-                definition: None,
-                fingerprint: None,
-                mark: None,
-                inputs: Map::new(),
-            },
-            production,
-            staged,
-        }
-    }
-
-    /// `orders__20251127_081500_3f2a1c`
-    fn kept_name(&self, production: &Relation) -> Relation {
-        let schema = schema_beside(production, KEPT_SUFFIX);
-        let id: String = self.run_id.chars().filter(char::is_ascii_alphanumeric).take(6).collect();
-        let at = chrono::Utc::now().format("%Y%m%d_%H%M%S");
-        let name = production.identifier.as_deref().unwrap_or_default();
-        let mut kept = production.clone();
-        kept.schema = schema.schema;
-        kept.identifier = Some(format!("{name}__{at}_{id}").into());
-        kept.kind = Some(RelationType::Table);
-        kept
-    }
-
-    /// Learns what production is now.
-    pub(crate) fn refresh_cache(&self, nodes: &[Arc<str>]) -> Result<(), Diagnostic> {
-        let schemas = self.schemas_beside(nodes, "");
-        self.engine.create_schemas(&self.connection, &schemas)?;
-        let schemas: Vec<_> =
-            schemas.into_iter().map(|r| (r.database, r.schema.unwrap_or_default())).collect();
-        self.engine.cache.clear();
-        self.engine.fill_cache(&self.connection, &schemas)
     }
 
     /// Keeps what is there, changes production, and writes down what tells of it.
@@ -295,7 +83,7 @@ impl Deployments {
             .filter(|item| item.staged.is_none() && staging.is_some())
             .map(|item| self.engine.manifest.nodes[item.node.0 as usize].unique_id.clone())
             .collect();
-        if self.engine.adapter.has_transactional_ddl() {
+        if self.fits_one_transaction(&items) {
             self.in_one_transaction(&items)?;
             self.phase = Phase::Done;
             self.make_in_place(&in_place, published)?;
@@ -310,7 +98,9 @@ impl Deployments {
         }
         self.apply_grants(&items)?;
         published.tables = items.iter().filter(|item| item.staged.is_some()).count();
-        published.in_place = items.len() - published.tables;
+        published.views =
+            items.iter().filter(|item| item.staged.is_none() && item.change.definition.is_some()).count();
+        published.others = items.len() - published.tables - published.views;
         if let Some(staging) = staging {
             self.note_marks(&mut items, staging);
             self.write(&changes(&items))
@@ -334,15 +124,6 @@ impl Deployments {
         }
     }
 
-    /// What tells whether rows have changed; nothing where the database does not tell.
-    fn marks(&self, relations: &[Relation]) -> Vec<Option<String>> {
-        self.connection.change_marks(relations).unwrap_or_else(|error| {
-            let text = format!("what has not changed cannot be told: {}", error.message);
-            self.say("DeploymentMarks", Level::Debug, text);
-            vec![None; relations.len()]
-        })
-    }
-
     /// Copies of the tables that are replaced (clones without a copy of rows, where the database has them).
     fn keep(&self, items: &[Item]) -> Result<(), Diagnostic> {
         let mut schemas = FxHashSet::default();
@@ -359,6 +140,14 @@ impl Deployments {
             copied(connection, &item.production, kept, copy_of(node))
         })
         .map_err(|(item, error)| failed(&format!("{} cannot be kept", shown(&item.production)), &error))
+    }
+
+    /// Whether a transaction covers all relations and the history: none reaches from one database to another.
+    fn fits_one_transaction(&self, items: &[Item]) -> bool {
+        let database = |relation: &Relation| relation.database.as_deref().map(str::to_lowercase);
+        let own = database(self.table());
+        self.engine.adapter.has_transactional_ddl()
+            && items.iter().all(|item| database(&item.production) == own)
     }
 
     /// All relations at once.
@@ -399,11 +188,15 @@ impl Deployments {
     fn one_by_one(&self, items: &[Item]) -> Result<(), Diagnostic> {
         self.several(items, |connection, item| {
             let Some(staged) = &item.staged else { return Ok(()) };
+            if self.engine.adapter.has_transactional_ddl() {
+                connection.begin()?;
+            }
             if let Some(previous) = item.previous().filter(|kind| *kind != RelationType::Table) {
                 connection.execute(&drop_statement(&item.production, previous), false, Fetch::No)?;
             }
             let node = &self.engine.manifest.nodes[item.node.0 as usize];
-            copied(connection, staged, &item.production, copy_of(node))
+            copied(connection, staged, &item.production, copy_of(node))?;
+            connection.commit()
         })
         .map_err(|(item, error)| {
             failed(&format!("{} cannot be replaced", shown(&item.production)), &error)
@@ -478,9 +271,10 @@ impl Deployments {
             format!("making {} relations in production", nodes.len()),
         );
         let summary = self.engine.run(Task::Run, nodes)?;
-        let bad = summary.results.iter().find(|result| result.status.is_failure());
+        let made = |result: &NodeResult| !result.status.is_failure() && result.status != NodeStatus::Skipped;
+        let bad = summary.results.iter().find(|result| !made(result));
         if let Some(bad) = bad {
-            let message = bad.message.clone().unwrap_or_default();
+            let message = bad.message.clone().unwrap_or_else(|| "it was skipped".to_owned());
             return Err(wrong("K0943", format!("{} cannot be made in production: {message}", bad.unique_id)));
         }
         if let Some(error) = summary.broken {
@@ -554,50 +348,14 @@ impl Deployments {
         Ok(())
     }
 
-    /// What tells whether the rows change from here on, of the tables and of what they were built from.
-    fn note_marks(&self, items: &mut [Item], staging: &Staging) {
-        let tables: Vec<Relation> = items.iter().map(|item| item.production.clone()).collect();
-        let marks = self.marks(&tables);
-        for (item, mark) in items.iter_mut().zip(marks) {
-            if item.staged.is_some() {
-                item.change.mark = mark;
-            }
-        }
-        // A later run may not build the parents: then what they are now is what this was built from.
-        let parents: Vec<(Arc<str>, Relation)> = items
-            .iter()
-            .flat_map(|item| {
-                inputs_of(&self.engine.manifest, &self.engine.manifest.nodes[item.node.0 as usize])
-            })
-            .filter(|id| staging.holds(id))
-            .filter_map(|id| Some((id.clone(), self.engine.manifest.node(&id)?.relation())))
-            .collect::<rustc_hash::FxHashMap<_, _>>()
-            .into_iter()
-            .collect();
-        let relations: Vec<Relation> = parents.iter().map(|(_, relation)| relation.clone()).collect();
-        let marks = self.marks(&relations);
-        let marks: Map<String, Json> = parents
-            .iter()
-            .zip(marks)
-            .filter_map(|((id, _), mark)| Some((id.to_string(), Json::from(mark?))))
-            .collect();
-        for item in items.iter_mut() {
-            let node = &self.engine.manifest.nodes[item.node.0 as usize];
-            for input in inputs_of(&self.engine.manifest, node) {
-                if let Some(mark) = marks.get(&*input) {
-                    item.change.inputs.insert(input.to_string(), mark.clone());
-                }
-            }
-        }
-    }
-
     /// Ends what a killed call had begun to publish, from what it had built.
     ///
     /// # Errors
     /// The database's.
     pub fn end_publishing(&self, run_id: &str) -> Result<usize, Diagnostic> {
         let changes = self.changes(&format!("r.run_id = {}", self.quoted(run_id)))?;
-        if self.engine.adapter.has_transactional_ddl() {
+        let own = self.table().database.clone();
+        if self.engine.adapter.has_transactional_ddl() && changes.iter().all(|c| c.relation.database == own) {
             self.connection.begin().map_err(|error| error.to_diagnostic())?;
         }
         for change in &changes {

@@ -259,7 +259,8 @@ impl Engine {
         let fingerprint = staging.fingerprint(node, compiled.map(|compiled| &**compiled));
         let code = compiled.map(|compiled| staging.of_production(&compiled.code));
         let is_python = node.language == "python";
-        let steady = !is_python && !code.as_deref().is_some_and(is_volatile);
+        let steady =
+            !is_python && !code.as_deref().is_some_and(|code| is_volatile(&self.own_sql(node, code)));
         let mut built = Built { unchanged: false, fingerprint: Some(fingerprint.clone()), code };
         let earlier = staging.earlier.get(&node.unique_id).filter(|earlier| {
             steady && earlier.fingerprint == fingerprint && staging.same_inputs(&self.manifest, node, earlier)
@@ -292,11 +293,22 @@ impl Engine {
         Ok(outcome)
     }
 
+    /// SQL without the sources in it: whether their rows have changed is told by themselves, be they files or functions.
+    fn own_sql(&self, node: &Node, code: &str) -> String {
+        let inputs = inputs_of(&self.manifest, node);
+        let sources = inputs.iter().filter_map(|id| self.manifest.sources.get(id));
+        sources.fold(code.to_owned(), |sql, source| sql.replace(&source.relation().render(), " kpi_source "))
+    }
+
     /// Makes the node's relation one that has production's rows.
     fn stand_in(self: &Arc<Self>, node: &Node, production: &Relation, scope: &NodeScope) -> Result<Outcome> {
         let own = node.relation();
         let connection = &scope.connection;
-        let kind = if self.adapter.has_transactional_ddl() {
+        let there = self.cache.get_relation(own.database.as_deref(), &node.schema, &node.alias);
+        let kind = if there.is_some_and(|relation| relation.kind == Some(RelationType::Table)) {
+            // It grows, and has production's rows already.
+            RelationType::Table
+        } else if self.adapter.has_transactional_ddl() {
             let sql = format!("create or replace view {own} as select * from {production}");
             connection.execute(&sql, false, Fetch::No)?;
             RelationType::View
