@@ -8,8 +8,11 @@ mod deploy;
 mod example;
 mod expectations;
 mod faults;
+mod logins;
+mod lost;
 mod sessions;
 mod setup;
+mod transport;
 
 use crate::support::snowflake::Snowflake;
 

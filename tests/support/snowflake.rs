@@ -115,6 +115,28 @@ impl Snowflake {
         assert_eq!(answer["success"], true, "{answer}");
     }
 
+    /// Registers a user of the emulator; the answer holds its keys.
+    pub fn register(&self, user: &Json) -> Json {
+        self.ask("POST", "/emulator/user", &user.to_string())
+    }
+
+    /// Every secret that sessions of this database were given or showed.
+    pub fn secrets(&self) -> Vec<String> {
+        let known = self.ask("GET", &format!("/emulator/secrets?database={}", self.database), "");
+        known.as_array().expect("secrets").iter().filter_map(Json::as_str).map(str::to_owned).collect()
+    }
+
+    /// Makes a schema of this database hold `count` relations more.
+    pub fn fabricate(&self, schema: &str, count: u32) {
+        let asked = serde_json::json!({"schema": format!("{}.{schema}", self.database), "count": count});
+        self.ask("POST", "/emulator/fabricate", &asked.to_string());
+    }
+
+    /// The port of the emulator.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn kpi(&self, arguments: &[&str]) -> Call {
         self.project.kpi(arguments)
     }

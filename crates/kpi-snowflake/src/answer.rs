@@ -17,6 +17,8 @@ pub(crate) struct ResultColumn {
     pub precision: Option<i64>,
     pub scale: Option<i64>,
     pub length: Option<i64>,
+    /// Of a vector: the type of its numbers, and how many it has.
+    pub vector: Option<(String, i64)>,
 }
 
 /// What a statement brought.
@@ -29,12 +31,8 @@ pub(crate) struct Answer {
     pub warehouse: Option<String>,
     /// `stats` of the answer: rows inserted, updated, deleted, duplicated.
     pub stats: Option<Json>,
-}
-
-/// A part of a result that is fetched from elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chunk {
-    pub url: String,
+    /// The answer to a `put`: where its file goes. It holds what opens the place.
+    pub upload: Option<Json>,
 }
 
 impl Answer {
@@ -56,6 +54,7 @@ impl Answer {
                         precision: number("precision"),
                         scale: number("scale"),
                         length: number("length"),
+                        vector: vector_of(column),
                     })
                 })
                 .collect::<Option<Vec<_>>>()
@@ -74,6 +73,7 @@ impl Answer {
             statement_type: data.get("statementTypeId").and_then(Json::as_i64).unwrap_or(0),
             warehouse: text("finalWarehouseName"),
             stats: data.get("stats").filter(|stats| stats.is_object()).cloned(),
+            upload: (data.get("command").and_then(Json::as_str) == Some("UPLOAD")).then(|| data.clone()),
         })
     }
 
@@ -149,6 +149,16 @@ impl Answer {
     }
 }
 
+/// What a vector holds: `{"vectorDimension": 3, "fields": [{"type": "real"}]}`.
+fn vector_of(column: &Json) -> Option<(String, i64)> {
+    let dimension = column.get("vectorDimension").and_then(Json::as_i64).filter(|n| *n > 0)?;
+    let item = match column.pointer("/fields/0/type").and_then(Json::as_str)?.to_ascii_lowercase().as_str() {
+        "fixed" => "INT",
+        _ => "FLOAT",
+    };
+    Some((item.to_owned(), dimension))
+}
+
 fn rows_of(rows: &Json) -> Result<Vec<Vec<Option<String>>>, ServiceError> {
     let malformed = || ServiceError::Malformed("rows that are no lists of texts".to_owned());
     let rows = rows.as_array().ok_or_else(malformed)?;
@@ -180,6 +190,10 @@ fn type_name(column: &ResultColumn) -> String {
         "timestamp_ntz" | "timestamp_ltz" | "timestamp_tz" => {
             format!("{}({})", column.kind.to_ascii_uppercase(), column.scale.unwrap_or(9))
         }
+        "vector" => match &column.vector {
+            Some((item, dimension)) => format!("VECTOR({item}, {dimension})"),
+            None => "VECTOR".to_owned(),
+        },
         other => other.to_ascii_uppercase(),
     }
 }
@@ -194,6 +208,8 @@ fn decode(column: &ResultColumn, text: &str) -> Option<Cell> {
         },
         "fixed" if is_number(text) => Cell::Decimal(text.into()),
         "fixed" => return None,
+        // Up to 38 digits: more than a double has.
+        "decfloat" if is_number(text) => Cell::Decimal(text.into()),
         "real" | "decfloat" => Cell::Float(match text {
             "inf" | "Infinity" => f64::INFINITY,
             "-inf" | "-Infinity" => f64::NEG_INFINITY,
@@ -278,6 +294,7 @@ mod tests {
             precision: Some(38),
             scale: Some(scale),
             length: None,
+            vector: None,
         };
         decode(&column, text).map(|cell| cell.text())
     }
@@ -290,6 +307,88 @@ mod tests {
         let money = "123456789012345678901234567890123456.78";
         assert_eq!(cell("fixed", 2, money).as_deref(), Some(money));
         assert_eq!(cell("fixed", 2, "twelve"), None);
+    }
+
+    /// A line for each type: its name, and what becomes of values as the service writes them.
+    #[test]
+    fn every_type_of_snowflake_is_read() {
+        let types = [
+            (json!({"type": "fixed", "precision": 38, "scale": 0}), vec!["0", "-1", "99999999999999999999999999999999999999"]),
+            (json!({"type": "fixed", "precision": 10, "scale": 2}), vec!["12.30", "-0.01", "99999999.99"]),
+            (
+                json!({"type": "fixed", "precision": 38, "scale": 37}),
+                vec!["0.0000000000000000000000000000000000001", "-9.9999999999999999999999999999999999999"],
+            ),
+            (json!({"type": "real"}), vec!["1.5", "1e+100", "5e-324", "-0", "inf", "-inf", "NaN"]),
+            (json!({"type": "decfloat", "precision": 38}), vec!["1.2345678901234567890123456789012345678", "1e+200"]),
+            (json!({"type": "boolean"}), vec!["1", "0", "true"]),
+            (json!({"type": "text", "length": 20}), vec!["", "it's", "\u{1F600}"]),
+            (json!({"type": "text", "length": 134217728}), vec!["null"]),
+            (json!({"type": "date"}), vec!["0", "-719162", "2932896"]),
+            (json!({"type": "time", "scale": 0}), vec!["0", "86399"]),
+            (json!({"type": "time", "scale": 3}), vec!["3661.250"]),
+            (json!({"type": "time", "scale": 9}), vec!["86399.999999999"]),
+            (json!({"type": "timestamp_ntz", "scale": 0}), vec!["1735689600", "-62135596800"]),
+            (json!({"type": "timestamp_ntz", "scale": 3}), vec!["1735689600.001"]),
+            (json!({"type": "timestamp_ntz", "scale": 6}), vec!["-0.000001"]),
+            (json!({"type": "timestamp_ntz", "scale": 9}), vec!["1735689600.123456789", "253402300799.999999999"]),
+            (json!({"type": "timestamp_ltz", "scale": 9}), vec!["1735689600.123456789", "-1.500000000"]),
+            (json!({"type": "timestamp_tz", "scale": 0}), vec!["1735689600 1440"]),
+            (
+                json!({"type": "timestamp_tz", "scale": 9}),
+                // The zones of Sao Paulo (-3), India (+5:30) and the two ends.
+                vec!["1735689600.000000001 1260", "1735689600.5 1770", "1735689600 0", "1735689600 2280"],
+            ),
+            (json!({"type": "binary", "length": 8388608}), vec!["", "00FF7f"]),
+            (json!({"type": "variant"}), vec!["{\n  \"a\": 1\n}", "null", "\"text\""]),
+            (json!({"type": "object"}), vec!["{\"a\": [1, null]}"]),
+            (json!({"type": "array"}), vec!["[1,undefined]"]),
+            (json!({"type": "map"}), vec!["{\"k\": 1}"]),
+            (json!({"type": "geography"}), vec!["{\"coordinates\": [1, 2], \"type\": \"Point\"}"]),
+            (json!({"type": "geometry"}), vec!["POINT(1 2)"]),
+            (json!({"type": "vector", "vectorDimension": 3, "fields": [{"type": "real"}]}), vec!["[1.0,2.5,-3.0]"]),
+            (json!({"type": "vector", "vectorDimension": 2, "fields": [{"type": "fixed"}]}), vec!["[1,2]"]),
+        ];
+        let mut lines = Vec::new();
+        for (mut column, values) in types {
+            column["name"] = json!("C");
+            let rows: Vec<Json> = values.iter().map(|value| json!([value])).chain([json!([null])]).collect();
+            let table = Answer::of(&json!({"rowtype": [column], "rowset": rows}))
+                .unwrap()
+                .into_table(usize::MAX)
+                .unwrap_or_else(|error| panic!("{error:?}"));
+            let cells: Vec<String> = table
+                .rows
+                .iter()
+                .map(|row| match &row[0] {
+                    Cell::Null => "null".to_owned(),
+                    cell => {
+                        let kind = format!("{cell:?}");
+                        format!("{} {}", kind.split('(').next().unwrap_or_default(), cell.text())
+                    }
+                })
+                .collect();
+            lines.push(format!("{}: {}", table.types[0], cells.join(" | ")));
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_of_its_type_is_told() {
+        for (kind, scale, text) in [
+            ("fixed", 0, "1e5"),
+            ("fixed", 2, "12,3"),
+            ("real", 0, "one"),
+            ("boolean", 0, "maybe"),
+            ("date", 0, "2025-01-01"),
+            ("time", 9, "86400"),
+            ("timestamp_ntz", 9, "1.0000000001"),
+            ("timestamp_tz", 9, ""),
+            ("binary", 0, "0g"),
+            ("date", 0, "99999999999"),
+        ] {
+            assert_eq!(cell(kind, scale, text), None, "{kind} {text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::ServiceError;
 use crate::exchange::{Asked, Exchange};
 use crate::seed::Batches;
 use crate::session::{Client, runtime};
-use crate::statement::split;
+use crate::statement::{first_word, opens_transaction, split};
 use crate::versions;
 use kpi_adapter::{
     AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How many relations `show objects` brings at once.
+/// How many rows a `show` brings at once.
 const PAGE: usize = 10_000;
 
 pub(crate) struct SnowflakeConnection {
@@ -50,10 +50,10 @@ impl SnowflakeConnection {
 
     /// Runs one statement.
     fn run(&mut self, sql: &str, asked: Asked) -> Result<Answer, AdapterError> {
-        if self.broken && !first_word(sql).eq_ignore_ascii_case("rollback") {
+        if self.broken && first_word(sql) != "rollback" {
             self.rolled_back()?;
         }
-        let result = self.client.run(sql, asked);
+        let result = self.client.run(sql, Asked { in_transaction: self.in_transaction, ..asked });
         match result {
             Ok(answer) => {
                 self.note_transaction(sql);
@@ -85,12 +85,13 @@ impl SnowflakeConnection {
 
     /// Hooks and macros begin and end transactions themselves.
     fn note_transaction(&mut self, sql: &str) {
-        let word = first_word(sql);
-        if word.eq_ignore_ascii_case("begin") || word.eq_ignore_ascii_case("start") {
-            self.in_transaction = true;
-        } else if word.eq_ignore_ascii_case("commit") || word.eq_ignore_ascii_case("rollback") {
-            self.in_transaction = false;
-            self.broken = false;
+        match first_word(sql).as_str() {
+            _ if opens_transaction(sql) => self.in_transaction = true,
+            "commit" | "rollback" => {
+                self.in_transaction = false;
+                self.broken = false;
+            }
+            _ => {}
         }
     }
 
@@ -98,7 +99,26 @@ impl SnowflakeConnection {
         self.run(sql, Asked::default())
     }
 
-    /// Rows as texts, with the positions of the columns asked for.
+    /// All rows of a `show`, of which the service brings so many at once. The first of `columns` is the name by which it
+    /// orders them.
+    fn paged(&mut self, show: &str, columns: &[&str]) -> Result<Vec<Vec<String>>, AdapterError> {
+        let mut all: Vec<Vec<String>> = Vec::new();
+        let mut from = String::new();
+        loop {
+            let rows = self.listed(&format!("{show} limit {PAGE}{from}"), columns)?;
+            let count = rows.len();
+            let before = all.last().and_then(|row| row.first()).cloned();
+            all.extend(rows);
+            let last = all.last().and_then(|row| row.first()).cloned().unwrap_or_default();
+            // A service that does not go on would be asked for ever.
+            if count < PAGE || last.is_empty() || before.as_ref() == Some(&last) {
+                return Ok(all);
+            }
+            from = format!(" from {}", text(&last));
+        }
+    }
+
+    /// Rows as texts, with the columns asked for.
     fn listed(&mut self, sql: &str, columns: &[&str]) -> Result<Vec<Vec<String>>, AdapterError> {
         let answer = self.query(sql)?;
         let positions: Vec<Option<usize>> = columns
@@ -116,11 +136,6 @@ impl SnowflakeConnection {
             })
             .collect())
     }
-}
-
-fn first_word(sql: &str) -> &str {
-    let start = sql.trim_start();
-    start.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
 }
 
 /// What Snowflake's drivers call the end of a statement: `SUCCESS 3` where rows changed or came.
@@ -187,7 +202,7 @@ impl Connection for SnowflakeConnection {
         for statement in split(sql) {
             let answer = self.query(statement)?;
             // `commit` says nothing of what was committed.
-            if !first_word(statement).eq_ignore_ascii_case("commit") || last.query_id.is_empty() {
+            if first_word(statement) != "commit" || last.query_id.is_empty() {
                 last = answer;
             }
         }
@@ -251,23 +266,19 @@ impl Connection for SnowflakeConnection {
             Some(database) => format!("{}.{}", identifier(database), identifier(schema)),
             None => identifier(schema),
         };
-        let mut relations: Vec<Relation> = Vec::new();
-        let mut from = String::new();
-        loop {
-            let sql = format!("show objects in schema {place} limit {PAGE}{from}");
-            let rows =
-                match self.listed(&sql, &["database_name", "schema_name", "name", "kind", "is_dynamic"]) {
-                    Ok(rows) => rows,
-                    // No such schema: there is nothing in it.
-                    Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
-                        return Ok(Vec::new());
-                    }
-                    Err(error) => return Err(error),
-                };
-            let count = rows.len();
-            let mut last = String::new();
-            for row in rows {
-                let [database, schema, name, kind, dynamic] = row.try_into().unwrap_or_default();
+        let columns = ["name", "database_name", "schema_name", "kind", "is_dynamic"];
+        let rows = match self.paged(&format!("show objects in schema {place}"), &columns) {
+            Ok(rows) => rows,
+            // No such schema: there is nothing in it.
+            Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let [name, database, schema, kind, dynamic] = row.try_into().unwrap_or_default();
                 let kind = match kind.to_ascii_uppercase().as_str() {
                     "VIEW" => RelationType::View,
                     "MATERIALIZED_VIEW" | "MATERIALIZED VIEW" => RelationType::MaterializedView,
@@ -276,24 +287,19 @@ impl Connection for SnowflakeConnection {
                     "EXTERNAL_TABLE" | "EXTERNAL TABLE" => RelationType::External,
                     _ => RelationType::Table,
                 };
-                last.clone_from(&name);
                 let mut relation =
                     Relation::new(Some(database.into()), Some(schema.into()), Some(name.into()))
                         .with_kind(kind);
                 relation.quote = Policy::ALL;
-                relations.push(relation);
-            }
-            if count < PAGE || last.is_empty() {
-                return Ok(relations);
-            }
-            from = format!(" from {}", text(&last));
-        }
+                relation
+            })
+            .collect())
     }
 
     fn list_schemas(&mut self, database: Option<&str>) -> Result<Vec<String>, AdapterError> {
         let place =
             database.map(|database| format!(" in database {}", identifier(database))).unwrap_or_default();
-        let rows = self.listed(&format!("show terse schemas{place} limit {PAGE}"), &["name"])?;
+        let rows = self.paged(&format!("show terse schemas{place}"), &["name"])?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next()).collect())
     }
 

@@ -18,6 +18,8 @@ pub(crate) enum ServiceError {
     Login { code: String, message: String },
     /// No answer: network, proxy, TLS, an HTTP error. `may_have_run`: a statement was sent, and its end is unknown.
     Unreachable { message: String, may_have_run: bool },
+    /// The session that a transaction was open in is gone.
+    TransactionLost,
     /// Settings that are wrong: a key that cannot be read, a passphrase that does not fit.
     Settings { message: String, hint: Option<String> },
     /// An answer that is none of Snowflake's.
@@ -45,7 +47,7 @@ impl ServiceError {
         Self::Statement {
             code: code.to_owned(),
             sql_state: text(answer, "/data/sqlState").to_owned(),
-            message: text(answer, "/message").to_owned(),
+            message: text(answer, "/message").trim_end().to_owned(),
             query_id: text(answer, "/data/queryId").to_owned(),
             place: number("/data/line").map(|line| (line, number("/data/pos").unwrap_or(0) + 1)),
         }
@@ -107,7 +109,7 @@ impl ServiceError {
                 let mut text = format!("Snowflake cannot be reached: {message}");
                 if may_have_run {
                     text.push_str(
-                        "\n  The statement was sent, and whether it ran is unknown: it is not sent a second time.",
+                        "\n  The statement was sent, and whether it ran is unknown.",
                     );
                 }
                 AdapterError::new(AdapterErrorKind::Connection, text).with_hint(if may_have_run {
@@ -116,6 +118,13 @@ impl ServiceError {
                     "check 'account', 'host' and 'port' of the target, and the proxy (HTTPS_PROXY, 'proxy_host')"
                 })
             }
+            Self::TransactionLost => AdapterError::new(
+                AdapterErrorKind::Connection,
+                "the session ended in the middle of a transaction: nothing of the transaction stays",
+            )
+            .with_hint(
+                "run the node again; 'client_session_keep_alive: true' in the target keeps sessions from expiring",
+            ),
             Self::Settings { message, hint } => {
                 let error = AdapterError::new(AdapterErrorKind::Configuration, message);
                 match hint {
@@ -149,7 +158,9 @@ fn hint_of_login(code: &str) -> Option<&'static str> {
         }
         "390102" => "the user is locked: wait a quarter of an hour, or let an administrator unlock it",
         "390127" | "394507" | "394508" => {
-            "the user needs a second factor: set 'passcode', or use a key pair or a programmatic access token"
+            "the user needs a second factor: set 'passcode' (it holds for one login: where the account does not set \
+             ALLOW_CLIENT_MFA_CACHING, kpi's second session needs another), or use a key pair or a programmatic access \
+             token"
         }
         "390144" | "394300" | "394304" => {
             "check that the public key of 'private_key' is set for the user (ALTER USER ... SET RSA_PUBLIC_KEY), and \
@@ -157,7 +168,10 @@ fn hint_of_login(code: &str) -> Option<&'static str> {
         }
         "390186" | "390189" => "check that the role of the target exists and is granted to the user",
         "390201" | "250001" => "check 'account' of the target",
-        "390303" | "390318" | "390302" => "the token has expired or is not valid: fetch a new one",
+        "390303" | "390318" | "390302" | "394400" | "394600" => {
+            "the token has expired or is not valid: fetch a new one, and check the environment variable that it comes from"
+        }
+        "390190" | "390191" => "check that the account has an identity provider, and that the user is known to it",
         "390422" => "the network policy of the account does not let this address in",
         _ => return None,
     })
@@ -212,6 +226,7 @@ mod tests {
                 ServiceError::of_login(&login),
                 ServiceError::Unreachable { message: "connection refused".into(), may_have_run: false },
                 ServiceError::Unreachable { message: "connection reset".into(), may_have_run: true },
+                ServiceError::TransactionLost,
                 ServiceError::Malformed("HTTP 404".into()),
             ]
             .map(told)

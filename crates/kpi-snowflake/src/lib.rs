@@ -5,16 +5,20 @@
 
 mod adapter;
 mod answer;
+mod browser;
 mod connection;
 mod error;
 mod exchange;
 mod key;
 mod login;
+mod results;
 mod seed;
 mod session;
 mod settings;
 pub mod setup;
 mod statement;
+mod tokens;
+mod transport;
 mod versions;
 
 pub use adapter::SnowflakeAdapter;

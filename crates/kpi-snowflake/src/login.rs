@@ -1,16 +1,22 @@
 //! What a login says of who logs in, for every authenticator.
 
+use crate::browser;
 use crate::error::ServiceError;
 use crate::settings::{Authentication, SnowflakeSettings};
+use crate::transport::chain;
 use reqwest::Client;
 use serde_json::{Map, Value as Json, json};
-use std::io::{IsTerminal, Read, Write};
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-/// How long a person has to log in in their browser.
-const BROWSER_PATIENCE: Duration = Duration::from_secs(120);
+/// What proves who logs in.
+pub(crate) enum Proof {
+    /// What the target's settings hold.
+    Own,
+    /// What an earlier login of this run brought.
+    Kept(String),
+    /// The answer of a browser.
+    Browser { token: String, proof_key: String },
+}
 
 /// Completes the login that the client crate made.
 pub(crate) struct Login {
@@ -22,20 +28,46 @@ impl Login {
         Self { settings }
     }
 
-    /// The body of a login: the client crate's, with account, session parameters and proof.
+    /// Does what must be done before a login that cannot be repeated at will. With it comes the token that spares the other
+    /// sessions the same, where it is known already.
     ///
     /// # Errors
     /// A token that cannot be fetched, a browser that nobody can use.
-    pub async fn complete(&self, client: &Client, mut body: Json) -> Result<Json, ServiceError> {
+    pub async fn prove(&self, client: &Client) -> Result<(Proof, Option<String>), ServiceError> {
+        match &self.settings.authentication {
+            Authentication::OAuthRefresh { refresh_token, client_id, client_secret } => {
+                let token = self.access_token(client, refresh_token, client_id, client_secret).await?;
+                Ok((Proof::Kept(token.clone()), Some(token)))
+            }
+            Authentication::ExternalBrowser => {
+                let (token, proof_key) = self.browser(client).await?;
+                Ok((Proof::Browser { token, proof_key }, None))
+            }
+            _ => Ok((Proof::Own, None)),
+        }
+    }
+
+    /// The body of a login: the client crate's, with account, session parameters and proof.
+    ///
+    /// # Errors
+    /// A body that is none.
+    pub fn complete(&self, mut body: Json, proof: Proof) -> Result<Json, ServiceError> {
         let settings = &*self.settings;
         let data = body
             .get_mut("data")
             .and_then(Json::as_object_mut)
             .ok_or_else(|| ServiceError::Malformed("a login without data".to_owned()))?;
-        // The region is part of the host, not of the name.
-        let account = settings.account.split('.').next().unwrap_or_default();
-        data.insert("ACCOUNT_NAME".into(), account.to_ascii_uppercase().into());
-        data.insert("LOGIN_NAME".into(), settings.user.clone().into());
+        data.insert("ACCOUNT_NAME".into(), self.account().into());
+        if settings.user.is_empty() {
+            // The token says who it is.
+            data.shift_remove("LOGIN_NAME");
+        } else {
+            data.insert("LOGIN_NAME".into(), settings.user.clone().into());
+        }
+        data.insert(
+            "CLIENT_ENVIRONMENT".into(),
+            json!({"APPLICATION": "kpi", "OS": std::env::consts::OS, "OS_VERSION": std::env::consts::ARCH}),
+        );
         data.insert("SESSION_PARAMETERS".into(), Json::Object(self.session_parameters()));
         let mut prove = |fields: &[(&str, &str)]| {
             data.shift_remove("PASSWORD");
@@ -43,29 +75,50 @@ impl Login {
                 data.insert((*key).into(), (*value).into());
             }
         };
-        match &settings.authentication {
-            Authentication::KeyPair { .. } => {}
-            Authentication::Password { password, passcode: None } => prove(&[("PASSWORD", password)]),
-            Authentication::Password { password, passcode: Some(passcode) } => prove(&[
+        match (&settings.authentication, &proof) {
+            (Authentication::KeyPair { .. }, _) => {}
+            (Authentication::Password { password, mfa: false, .. }, _) => prove(&[("PASSWORD", password)]),
+            (Authentication::Password { password, .. }, Proof::Kept(token)) => prove(&[
                 ("PASSWORD", password),
                 ("AUTHENTICATOR", "USERNAME_PASSWORD_MFA"),
-                ("EXT_AUTHN_DUO_METHOD", "passcode"),
-                ("PASSCODE", passcode),
+                ("TOKEN", token),
             ]),
-            Authentication::OAuth { token } => prove(&[("AUTHENTICATOR", "OAUTH"), ("TOKEN", token)]),
-            Authentication::AccessToken { token } => {
+            (Authentication::Password { password, passcode, .. }, _) => {
+                prove(&[
+                    ("PASSWORD", password),
+                    ("AUTHENTICATOR", "USERNAME_PASSWORD_MFA"),
+                    ("EXT_AUTHN_DUO_METHOD", if passcode.is_some() { "passcode" } else { "push" }),
+                ]);
+                if let Some(passcode) = passcode {
+                    data.insert("PASSCODE".into(), passcode.clone().into());
+                }
+            }
+            (Authentication::OAuth { token }, _)
+            | (Authentication::OAuthRefresh { .. }, Proof::Kept(token)) => {
+                prove(&[("AUTHENTICATOR", "OAUTH"), ("TOKEN", token)]);
+            }
+            (Authentication::AccessToken { token }, _) => {
                 prove(&[("AUTHENTICATOR", "PROGRAMMATIC_ACCESS_TOKEN"), ("TOKEN", token)]);
             }
-            Authentication::OAuthRefresh { refresh_token, client_id, client_secret } => {
-                let token = self.access_token(client, refresh_token, client_id, client_secret).await?;
-                prove(&[("AUTHENTICATOR", "OAUTH"), ("TOKEN", &token)]);
+            (Authentication::WorkloadIdentity { token }, _) => {
+                prove(&[("AUTHENTICATOR", "WORKLOAD_IDENTITY"), ("PROVIDER", "OIDC"), ("TOKEN", token)]);
             }
-            Authentication::ExternalBrowser => {
-                let (token, proof_key) = self.browser(client, account).await?;
-                prove(&[("AUTHENTICATOR", "EXTERNALBROWSER"), ("TOKEN", &token), ("PROOF_KEY", &proof_key)]);
+            (Authentication::ExternalBrowser, Proof::Kept(token)) => {
+                prove(&[("AUTHENTICATOR", "ID_TOKEN"), ("TOKEN", token)]);
+            }
+            (Authentication::ExternalBrowser, Proof::Browser { token, proof_key }) => {
+                prove(&[("AUTHENTICATOR", "EXTERNALBROWSER"), ("TOKEN", token), ("PROOF_KEY", proof_key)]);
+            }
+            (Authentication::ExternalBrowser | Authentication::OAuthRefresh { .. }, _) => {
+                return Err(ServiceError::Malformed("a login without a proof".to_owned()));
             }
         }
         Ok(body)
+    }
+
+    /// The account's name: its region is part of the host.
+    fn account(&self) -> String {
+        self.settings.account.split('.').next().unwrap_or_default().to_ascii_uppercase()
     }
 
     fn session_parameters(&self) -> Map<String, Json> {
@@ -74,8 +127,17 @@ impl Login {
         parameters.insert("GO_QUERY_RESULT_FORMAT".into(), "JSON".into());
         parameters.insert("CLIENT_VALIDATE_DEFAULT_PARAMETERS".into(), true.into());
         parameters.insert("AUTOCOMMIT".into(), true.into());
-        if self.settings.shown.get("client_session_keep_alive").and_then(Json::as_bool) == Some(true) {
+        if self.settings.keep_alive {
             parameters.insert("CLIENT_SESSION_KEEP_ALIVE".into(), true.into());
+        }
+        match self.settings.authentication {
+            Authentication::Password { mfa: true, .. } => {
+                parameters.insert("CLIENT_REQUEST_MFA_TOKEN".into(), true.into());
+            }
+            Authentication::ExternalBrowser => {
+                parameters.insert("CLIENT_STORE_TEMPORARY_CREDENTIAL".into(), true.into());
+            }
+            _ => {}
         }
         if let Some(tag) = &self.settings.query_tag {
             parameters.insert("QUERY_TAG".into(), tag.clone().into());
@@ -103,7 +165,7 @@ impl Login {
             .send()
             .await
             .map_err(|error| ServiceError::Unreachable {
-                message: format!("the OAuth token: {}", error.without_url()),
+                message: format!("the OAuth token: {}", chain(&error.without_url())),
                 may_have_run: false,
             })?;
         let status = response.status();
@@ -124,23 +186,11 @@ impl Login {
     }
 
     /// Lets a person log in in their browser, which brings the token to a port of this machine.
-    async fn browser(&self, client: &Client, account: &str) -> Result<(String, String), ServiceError> {
-        let refused = |message: &str| ServiceError::Settings {
-            message: message.to_owned(),
-            hint: Some(
-                "for unattended runs use a key pair ('private_key_path') or a programmatic access token"
-                    .to_owned(),
-            ),
-        };
-        if !std::io::stderr().is_terminal() {
-            return Err(refused("authenticator 'externalbrowser' needs a person at a terminal"));
-        }
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .map_err(|error| refused(&format!("no port for the browser's answer: {error}")))?;
-        let port = listener.local_addr().map(|address| address.port()).unwrap_or(0);
+    async fn browser(&self, client: &Client) -> Result<(String, String), ServiceError> {
+        let waiting = browser::Waiting::new()?;
         let body = json!({"data": {
-            "ACCOUNT_NAME": account.to_ascii_uppercase(), "LOGIN_NAME": self.settings.user,
-            "AUTHENTICATOR": "EXTERNALBROWSER", "BROWSER_MODE_REDIRECT_PORT": port.to_string(),
+            "ACCOUNT_NAME": self.account(), "LOGIN_NAME": self.settings.user,
+            "AUTHENTICATOR": "EXTERNALBROWSER", "BROWSER_MODE_REDIRECT_PORT": waiting.port().to_string(),
             "CLIENT_APP_ID": "Go", "CLIENT_APP_VERSION": "1.6.22"}});
         let answer: Json = client
             .post(format!("{}/session/authenticator-request", self.settings.base))
@@ -150,7 +200,7 @@ impl Login {
             .send()
             .await
             .map_err(|error| ServiceError::Unreachable {
-                message: error.without_url().to_string(),
+                message: chain(&error.without_url()),
                 may_have_run: false,
             })?
             .json()
@@ -160,76 +210,6 @@ impl Login {
         let (Some(address), Some(proof_key)) = (text("/data/ssoUrl"), text("/data/proofKey")) else {
             return Err(ServiceError::of_login(&answer));
         };
-        // The person opens the page: which program does so on their machine is theirs to know.
-        eprintln!("Log in to Snowflake in your browser:\n  {address}");
-        let token = tokio::task::spawn_blocking(move || token_of_browser(&listener))
-            .await
-            .ok()
-            .flatten()
-            .ok_or_else(|| refused("nobody logged in in the browser"))?;
-        Ok((token, proof_key))
-    }
-}
-
-/// Waits for `GET /?token=...` and thanks the browser.
-fn token_of_browser(listener: &TcpListener) -> Option<String> {
-    listener.set_nonblocking(true).ok()?;
-    let end = Instant::now() + BROWSER_PATIENCE;
-    while Instant::now() < end {
-        let Ok((mut stream, _)) = listener.accept() else {
-            std::thread::sleep(Duration::from_millis(100));
-            continue;
-        };
-        stream.set_nonblocking(false).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        let mut request = vec![0; 64 * 1024];
-        let length = stream.read(&mut request).unwrap_or(0);
-        let request = String::from_utf8_lossy(request.get(..length).unwrap_or_default()).into_owned();
-        let token = token_of(&request);
-        let body = if token.is_some() { "You are logged in. This page can be closed." } else { "No token." };
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        drop(stream.write_all(answer.as_bytes()));
-        if token.is_some() {
-            return token;
-        }
-    }
-    None
-}
-
-/// The token in the first line of a request.
-fn token_of(request: &str) -> Option<String> {
-    let path = request.strip_prefix("GET ")?.split_whitespace().next()?;
-    let url = reqwest::Url::parse(&format!("http://localhost{path}")).ok()?;
-    url.query_pairs().find(|(key, _)| key == "token").map(|(_, value)| value.into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpStream;
-
-    #[test]
-    fn the_browsers_token_is_decoded() {
-        assert_eq!(token_of("GET /?token=a%2Bb%3D&x=1 HTTP/1.1\r\n\r\n").as_deref(), Some("a+b="));
-        assert_eq!(token_of("GET /favicon.ico HTTP/1.1\r\n\r\n"), None);
-        assert_eq!(token_of("POST / HTTP/1.1"), None);
-    }
-
-    #[test]
-    fn other_requests_of_the_browser_are_passed_over() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let browser = std::thread::spawn(move || {
-            for path in ["/favicon.ico", "/?token=abc"] {
-                let mut stream = TcpStream::connect(address).unwrap();
-                stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
-                drop(stream.read_to_string(&mut String::new()));
-            }
-        });
-        assert_eq!(token_of_browser(&listener).as_deref(), Some("abc"));
-        browser.join().unwrap();
+        Ok((waiting.token(&address).await?, proof_key))
     }
 }

@@ -2,9 +2,12 @@
 
 use crate::answer::Answer;
 use crate::error::ServiceError;
-use crate::exchange::{Asked, Exchange, Through};
+use crate::exchange::{Asked, Exchange, Through, body_of};
 use crate::key::private_key;
 use crate::settings::{Authentication, SnowflakeSettings};
+use parking_lot::Mutex;
+use reqwest_middleware::{Middleware, Next};
+use serde_json::Value as Json;
 use snowflake_api::{
     AuthArgs, AuthType, CertificateArgs, PasswordArgs, SnowflakeApi, SnowflakeApiBuilder, SnowflakeApiError,
 };
@@ -42,6 +45,105 @@ pub(crate) fn runtime() -> Result<&'static Runtime, ServiceError> {
         })
 }
 
+/// Makes logins that a private key proves. What it signs holds for an hour at most, so each login gets its own.
+pub(crate) struct Signer {
+    account: String,
+    user: String,
+    private_key_pem: String,
+}
+
+impl Signer {
+    /// # Errors
+    /// A key that cannot be read.
+    fn new(settings: &SnowflakeSettings) -> Result<Option<Self>, ServiceError> {
+        let Authentication::KeyPair { key, passphrase } = &settings.authentication else { return Ok(None) };
+        Ok(Some(Self {
+            account: account(settings),
+            user: settings.user.clone(),
+            private_key_pem: private_key(key, passphrase.as_deref())?,
+        }))
+    }
+
+    fn arguments(&self) -> AuthArgs {
+        let private_key_pem = self.private_key_pem.clone();
+        arguments(&self.account, &self.user, AuthType::Certificate(CertificateArgs { private_key_pem }))
+    }
+
+    /// A login as the client crate makes it.
+    ///
+    /// # Errors
+    /// A key of another kind than RSA.
+    pub async fn login(&self) -> Result<Json, ServiceError> {
+        let caught = Caught::default();
+        let api = api(self.arguments(), caught.clone())?;
+        let done = api.exec_raw("select 1").await;
+        let login = caught.0.lock().take();
+        login.ok_or_else(|| match done {
+            Err(error) => of_client(error),
+            Ok(_) => ServiceError::Malformed("a login that was not made".to_owned()),
+        })
+    }
+}
+
+/// Keeps the login that the client crate makes, and lets it go no further.
+#[derive(Clone, Default)]
+struct Caught(Arc<Mutex<Option<Json>>>);
+
+#[async_trait::async_trait]
+impl Middleware for Caught {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        _extensions: &mut http::Extensions,
+        _next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        *self.0.lock() = Some(body_of(&request));
+        Err(reqwest_middleware::Error::Middleware(std::io::Error::other("kept").into()))
+    }
+}
+
+/// The name that is signed has no region.
+fn account(settings: &SnowflakeSettings) -> String {
+    settings.account.split('.').next().unwrap_or_default().to_owned()
+}
+
+fn arguments(account: &str, user: &str, auth_type: AuthType) -> AuthArgs {
+    AuthArgs {
+        account_identifier: account.to_owned(),
+        warehouse: None,
+        database: None,
+        schema: None,
+        username: user.to_owned(),
+        role: None,
+        auth_type,
+    }
+}
+
+fn api(arguments: AuthArgs, through: impl Middleware) -> Result<SnowflakeApi, ServiceError> {
+    let client = reqwest::Client::builder()
+        .build()
+        .map_err(|error| ServiceError::Unreachable { message: error.to_string(), may_have_run: false })?;
+    let client = reqwest_middleware::ClientBuilder::new(client).with(through).build();
+    SnowflakeApiBuilder::new(arguments)
+        .with_client(client)
+        .build()
+        .map_err(|error| ServiceError::Malformed(error.to_string()))
+}
+
+fn of_client(error: SnowflakeApiError) -> ServiceError {
+    match error {
+        // Its form was read already.
+        SnowflakeApiError::AuthError(_) => ServiceError::Settings {
+            message: "the private key of the target is not an RSA key: Snowflake knows no others".to_owned(),
+            hint: Some(
+                "make one: openssl genrsa 2048 | openssl pkcs8 -topk8 -v2 des3 -inform PEM -out rsa_key.p8"
+                    .to_owned(),
+            ),
+        },
+        error => ServiceError::Malformed(error.to_string()),
+    }
+}
+
 /// A session over HTTPS. It logs in with its first statement.
 pub(crate) struct ApiSession {
     api: SnowflakeApi,
@@ -54,34 +156,18 @@ impl ApiSession {
     /// # Errors
     /// A key that cannot be read, a proxy address that is none.
     pub fn new(settings: &Arc<SnowflakeSettings>) -> Result<Self, ServiceError> {
-        let exchange = Exchange::new(settings.clone())?;
-        let auth_type = match &settings.authentication {
-            Authentication::KeyPair { key, passphrase } => AuthType::Certificate(CertificateArgs {
-                private_key_pem: private_key(key, passphrase.as_deref())?,
-            }),
+        let signer = Signer::new(settings)?;
+        let arguments = match &signer {
+            Some(signer) => signer.arguments(),
             // What the exchange sends instead is the authenticator's.
-            _ => AuthType::Password(PasswordArgs { password: String::new() }),
+            None => arguments(
+                &account(settings),
+                &settings.user,
+                AuthType::Password(PasswordArgs { password: String::new() }),
+            ),
         };
-        // The name that is signed has no region.
-        let account = settings.account.split('.').next().unwrap_or_default();
-        let arguments = AuthArgs {
-            account_identifier: account.to_owned(),
-            warehouse: None,
-            database: None,
-            schema: None,
-            username: settings.user.clone(),
-            role: None,
-            auth_type,
-        };
-        let client = reqwest::Client::builder()
-            .build()
-            .map_err(|error| ServiceError::Unreachable { message: error.to_string(), may_have_run: false })?;
-        let client = reqwest_middleware::ClientBuilder::new(client).with(Through(exchange.clone())).build();
-        let api = SnowflakeApiBuilder::new(arguments)
-            .with_client(client)
-            .build()
-            .map_err(|error| ServiceError::Malformed(error.to_string()))?;
-        Ok(Self { api, exchange })
+        let exchange = Exchange::new(settings.clone(), signer)?;
+        Ok(Self { api: api(arguments, Through(exchange.clone()))?, exchange })
     }
 }
 
@@ -94,11 +180,7 @@ impl Client for ApiSession {
         }
         match done {
             Ok(_) => Err(ServiceError::Malformed("nothing came of a statement".to_owned())),
-            Err(SnowflakeApiError::AuthError(error)) => Err(ServiceError::Settings {
-                message: format!("the login could not be made: {error}"),
-                hint: Some("check 'private_key' or 'private_key_path' of the target: an RSA key".to_owned()),
-            }),
-            Err(error) => Err(ServiceError::Malformed(error.to_string())),
+            Err(error) => Err(of_client(error)),
         }
     }
 

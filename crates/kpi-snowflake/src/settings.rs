@@ -1,9 +1,11 @@
 //! What a profile says of a Snowflake target.
 
+use crate::tokens::Kept;
 use kpi_adapter::{AdapterError, AdapterErrorKind};
 use kpi_diagnostics::nearest;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Keys that dbt-snowflake's profiles have, and `passcode`, `session_parameters` and `oauth_token_url` of our own.
@@ -61,8 +63,8 @@ const SECRETS: &[&str] = &[
 /// How a session proves who it is.
 #[derive(Clone)]
 pub(crate) enum Authentication {
-    /// User and password, with a one-time passcode where multi-factor authentication asks for it.
-    Password { password: String, passcode: Option<String> },
+    /// User and password; with a second factor, which is a one-time passcode or else a question on the person's phone.
+    Password { password: String, passcode: Option<String>, mfa: bool },
     /// A key pair: PKCS#8, as PEM or as the base64 of its DER form.
     KeyPair { key: KeySource, passphrase: Option<String> },
     /// An access token.
@@ -71,6 +73,8 @@ pub(crate) enum Authentication {
     OAuthRefresh { refresh_token: String, client_id: String, client_secret: String },
     /// A programmatic access token.
     AccessToken { token: String },
+    /// A token of an OpenID Connect provider that the account trusts.
+    WorkloadIdentity { token: String },
     /// A person logs in in their browser.
     ExternalBrowser,
 }
@@ -112,6 +116,10 @@ pub struct SnowflakeSettings {
     /// Scheme, host and port that requests go to, without a trailing slash.
     pub(crate) base: String,
     pub(crate) authentication: Authentication,
+    /// What a login that costs a person's time brought, for the other sessions of the target.
+    pub(crate) kept: Arc<tokio::sync::Mutex<Kept>>,
+    /// `client_session_keep_alive`
+    pub(crate) keep_alive: bool,
     pub(crate) oauth_token_url: String,
     pub(crate) session_parameters: Map<String, Json>,
     pub(crate) proxy: Option<String>,
@@ -248,6 +256,8 @@ impl SnowflakeSettings {
             retry_all: flag(output, "retry_all")? || flag(output, "retry_on_database_errors")?,
             base: url_base,
             authentication,
+            kept: Arc::default(),
+            keep_alive: flag(output, "client_session_keep_alive")?,
             session_parameters,
             proxy,
             accept_invalid_certificates: flag(output, "insecure_mode")?,
@@ -280,10 +290,17 @@ fn authentication(
                 None => Authentication::ExternalBrowser,
             }
         }
-        None | Some("snowflake" | "SNOWFLAKE" | "username_password_mfa") => Authentication::Password {
-            password: required(output, "password", "\"{{ env_var('SNOWFLAKE_PASSWORD') }}\"")?,
-            passcode: text(output, "passcode")?,
-        },
+        None | Some("snowflake" | "SNOWFLAKE" | "username_password_mfa" | "USERNAME_PASSWORD_MFA") => {
+            let passcode = text(output, "passcode")?;
+            let asked =
+                authenticator.as_deref().is_some_and(|a| a.eq_ignore_ascii_case("username_password_mfa"));
+            Authentication::Password {
+                password: required(output, "password", "\"{{ env_var('SNOWFLAKE_PASSWORD') }}\"")?,
+                mfa: asked || passcode.is_some(),
+                passcode,
+            }
+        }
+        Some(name) if name.eq_ignore_ascii_case("workload_identity") => workload_identity(output)?,
         Some("oauth") => match (text(output, "oauth_client_id")?, text(output, "oauth_client_secret")?) {
             (Some(client_id), Some(client_secret)) => {
                 Authentication::OAuthRefresh { refresh_token: token()?, client_id, client_secret }
@@ -305,10 +322,27 @@ fn authentication(
             return Err(wrong(format!("the target's authenticator '{other}' is not one that kpi knows"))
                 .with_hint(
                     "one of: snowflake (password or private key), username_password_mfa, oauth, jwt, \
-                     programmatic_access_token, externalbrowser",
+                     programmatic_access_token, workload_identity, externalbrowser",
                 ));
         }
     })
+}
+
+/// The providers that dbt-snowflake knows. kpi takes a token; it asks no cloud for one.
+fn workload_identity(output: &Map<String, Json>) -> Result<Authentication, AdapterError> {
+    let provider = required(output, "workload_identity_provider", "OIDC")?;
+    match provider.to_ascii_uppercase().as_str() {
+        "OIDC" => Ok(Authentication::WorkloadIdentity {
+            token: required(output, "token", "\"{{ env_var('SNOWFLAKE_OIDC_TOKEN') }}\"")?,
+        }),
+        "AWS" | "AZURE" | "GCP" => Err(wrong(format!(
+            "kpi does not fetch the identity of a workload from {provider} by itself"
+        ))
+        .with_hint(
+            "use `workload_identity_provider: OIDC` with the token that the workload's platform gives it, or a key pair",
+        )),
+        _ => Err(wrong(format!("'workload_identity_provider' of the target is OIDC, not '{provider}'"))),
+    }
 }
 
 #[cfg(test)]
@@ -388,6 +422,10 @@ mod tests {
                 json!({"authenticator": "oauth", "token": "t", "oauth_client_id": "c"}),
                 json!({"authenticator": "kerberos"}),
                 json!({"session_parameters": 3}),
+                json!({"authenticator": "workload_identity"}),
+                json!({"authenticator": "workload_identity", "workload_identity_provider": "oidc"}),
+                json!({"authenticator": "workload_identity", "workload_identity_provider": "aws"}),
+                json!({"authenticator": "workload_identity", "workload_identity_provider": "okta"}),
             ]
             .map(refused)
             .join("\n")

@@ -144,23 +144,31 @@ fn is_blank(sql: &str) -> bool {
 
 /// The first words of a statement, in lower case, behind comments and parentheses.
 fn first_words(sql: &str) -> Vec<String> {
+    leading_words(sql, 3)
+}
+
+fn leading_words(sql: &str, count: usize) -> Vec<String> {
+    let mut words = Vec::new();
     let mut rest = sql;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';' || c == '(');
-        let line = rest.strip_prefix("--").or_else(|| rest.strip_prefix("//"));
-        if let Some(comment) = line {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    while words.len() < count {
+        if let Some(comment) = rest.strip_prefix("--").or_else(|| rest.strip_prefix("//")) {
             rest = comment.split_once('\n').map_or("", |(_, after)| after);
         } else if let Some(comment) = rest.strip_prefix("/*") {
             rest = comment.split_once("*/").map_or("", |(_, after)| after);
+        } else if rest.starts_with(in_word) {
+            let end = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
+            words.push(rest[..end].to_lowercase());
+            rest = &rest[end..];
         } else {
-            break;
+            let mut characters = rest.chars();
+            if characters.next().is_none() {
+                break;
+            }
+            rest = characters.as_str();
         }
     }
-    rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty())
-        .take(3)
-        .map(str::to_ascii_lowercase)
-        .collect()
+    words
 }
 
 /// Whether a statement that may have run can be run again with the same outcome.
@@ -182,6 +190,37 @@ pub(crate) fn is_idempotent(sql: &str) -> bool {
     }
 }
 
+/// What a statement sets or unsets in its session, by a name that a later one of the same kind replaces.
+pub(crate) fn session_setting(sql: &str) -> Option<(String, bool)> {
+    let words = leading_words(sql, 4);
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    match (word(0), word(1)) {
+        ("use", kind @ ("warehouse" | "role" | "secondary" | "database" | "schema")) => {
+            Some((format!("use {kind}"), true))
+        }
+        // `use a.b`
+        ("use", _) => Some(("use schema".to_owned(), true)),
+        ("alter", "session") => Some((format!("session {}", word(3)), word(2) == "set")),
+        _ => None,
+    }
+}
+
+/// Whether a statement opens a transaction; a block of Snowflake Scripting begins with the same word.
+pub(crate) fn opens_transaction(sql: &str) -> bool {
+    let words = leading_words(sql, 2);
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["begin"] => true,
+        ["begin", second] => matches!(second, "transaction" | "work" | "name"),
+        ["start", second] => second == "transaction",
+        _ => false,
+    }
+}
+
+/// The first word of a statement, in lower case, behind comments.
+pub(crate) fn first_word(sql: &str) -> String {
+    leading_words(sql, 1).pop().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +240,34 @@ mod tests {
         ];
         let shown: Vec<String> = texts.iter().map(|text| format!("{:?}", split(text))).collect();
         insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn what_a_session_was_told_is_kept_by_its_name() {
+        let told = |sql: &str| session_setting(sql).map(|(name, set)| format!("{name} {set}"));
+        assert_eq!(told("use warehouse big").as_deref(), Some("use warehouse true"));
+        assert_eq!(told("/* a */ USE WAREHOUSE big").as_deref(), Some("use warehouse true"));
+        assert_eq!(told("use analytics.sales").as_deref(), Some("use schema true"));
+        assert_eq!(told("alter session set query_tag = 'x'").as_deref(), Some("session query_tag true"));
+        assert_eq!(told("alter session unset query_tag").as_deref(), Some("session query_tag false"));
+        assert_eq!(told("alter table t add column a int"), None);
+    }
+
+    #[test]
+    fn a_block_is_no_transaction() {
+        for sql in ["begin", "BEGIN;", "begin transaction", "-- a\nbegin name t", "start transaction", "begin /* c */"] {
+            assert!(opens_transaction(sql), "{sql}");
+        }
+        for sql in ["begin let x := 1; end", "begin insert into t values (1); end;", "select 1", ""] {
+            assert!(!opens_transaction(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_first_word_stands_behind_comments() {
+        assert_eq!(first_word("/* {\"app\": \"kpi\"} */ Commit"), "commit");
+        assert_eq!(first_word("-- a\n begin"), "begin");
+        assert_eq!(first_word("-- a"), "");
     }
 
     #[test]

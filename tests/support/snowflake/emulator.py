@@ -6,14 +6,21 @@ tags, dynamic tables. Prints its port, serves until its standard input is closed
 
 A statement asks for a fault in a comment, `/* emulate: NAME=VALUE */`:
 
-    busy=503x2    HTTP 503 at the first two attempts; the statement does not run then
+    busy=503x2    HTTP 503 at the first two attempts; the statement does not run then. busy=429x1x3 asks for 3 seconds
+                  of peace (Retry-After)
     running=3     the statement goes on in the background: three polls before its result is there
-    expired=1     the session has expired when it is first sent; with expired=2 its master token too
+    expired=1     the session has expired when it is first sent; with expired=2 its master token too; with expired=2x3
+                  when it is sent for the third time
     parts=3       the result comes in three parts besides the first rows
-    lost=1        the statement runs, and the connection breaks off in the middle of the answer
-    lost=0        the connection breaks off before the statement runs
+    lost=1        the statement runs, and the connection breaks off in the middle of the answer; lost=1x2 twice
+    lost=0        the connection breaks off before the statement runs; lost=0x2 twice
     hold=1        the statement runs until it is aborted (or 30 seconds)
     html=1        a proxy's page instead of an answer
+
+A statement is known by its request id: one that comes again with `retry=true` is not run but answered as the first time.
+Session parameters ask too: `EMULATE_RENEW_EVERY` (the token expires after so many statements) and
+`EMULATE_MASTER_SECONDS` (how long the master token holds). Warehouses `ASLEEP` and `HIDDEN` run nothing. `logins.py` says
+who may come in, `fabricated.py` makes schemas that hold very much, `stages.py` takes files.
 
 Tests look at `/emulator/log?database=X` (what was sent, in order), at `/emulator/rows` (POST of SQL: rows as texts) and at
 `/emulator/account` (warehouses, roles, grants). `/emulator/remember?database=X`: from here on its tables have a past.
@@ -40,7 +47,10 @@ import duckdb
 import fakesnow.server as fake
 import pyarrow as pa
 import uvicorn
+from fabricated import Fabricated
 from fakesnow.dialect import parse_one
+from logins import Logins
+from stages import Stages
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
@@ -79,7 +89,9 @@ class Session:
         self.warehouse = (warehouse or "").upper()
         self.role = (role or "PUBLIC").upper()
         self.tag = parameters.get("QUERY_TAG", "")
-        self.last_query = ""
+        self.parameters = parameters
+        self.renew_every = int(parameters.get("EMULATE_RENEW_EVERY", 0))
+        self.statements = 0
 
 
 class Account:
@@ -112,8 +124,6 @@ class Account:
             return done
         if re.fullmatch(r"(?is)select\s+current_warehouse\(\)(?:\s+as\s+\w+)?", sql):
             return ["WAREHOUSE"], [[session.warehouse or None]]
-        if re.fullmatch(r"(?is)select\s+last_query_id\(\)", sql):
-            return ["LAST_QUERY_ID()"], [[session.last_query or None]]
         if re.match(r"(?is)select\s+system\$", sql):
             return ["SYSTEM"], [["done"]]
         return self.owned(sql, done)
@@ -235,14 +245,20 @@ class Account:
 
 
 class Emulator:
+    text_type = TEXT
+
     def __init__(self):
         self.account = Account()
+        self.logins = Logins()
+        self.fabricated = Fabricated()
+        self.stages = Stages(self.logins.secrets)
         self.sessions = {}
+        self.stale = set()
         self.masters = {}
         self.log = []
         self.times = collections.Counter()
         self.background = {}
-        self.answers = {}
+        self.requests = {}
         self.parts = {}
         self.aborts = {}
         self.past = TimeTravel()
@@ -258,6 +274,14 @@ class Emulator:
         path = request.url.path
         if path == "/session/v1/login-request":
             response = await self.login(request, body)
+        elif path == "/session/authenticator-request":
+            response = self.logins.authenticator(request, json.loads(body))
+        elif path == "/oauth/token-request":
+            response = self.logins.refresh(request, body, "")
+        elif path == "/session/heartbeat":
+            session = self.sessions.get(fake.to_token(request))
+            self.log.append({"database": session.database if session else "", "heartbeat": True})
+            response = JSONResponse({"success": True, "code": None, "message": None, "data": None})
         elif path == "/session/token-request":
             response = self.renew(request, json.loads(body))
         elif path == "/queries/v1/query-request":
@@ -273,10 +297,21 @@ class Emulator:
         elif path == "/emulator/account":
             kept = self.account
             response = JSONResponse({"warehouses": kept.warehouses, "roles": list(kept.roles), "grants": kept.grants,
-                                     "dynamic": kept.dynamic, "clusters": kept.clusters})
+                                     "dynamic": kept.dynamic, "clusters": kept.clusters, "asked": self.logins.asked})
         elif path == "/emulator/remember":
             self.past.databases.add(request.query_params["database"].upper())
             response = JSONResponse({})
+        elif path == "/emulator/user":
+            response = self.logins.register(json.loads(body))
+        elif match := re.fullmatch(r"/emulator/sso/(\w+)", path):
+            response = self.logins.page(match[1])
+        elif path == "/emulator/secrets":
+            known = self.logins.secrets
+            response = JSONResponse(sorted(known[request.query_params["database"].upper()] | known[""]))
+        elif path == "/emulator/fabricate":
+            response = self.fabricated.make(json.loads(body))
+        elif re.match(r"/emulator/(s3|azure|gcs)/", path):
+            response = self.stages.store(request, body)
         elif path == "/emulator/rows":
             response = self.rows(body.decode())
         else:
@@ -321,15 +356,9 @@ class Emulator:
                  "authenticator": asked.get("AUTHENTICATOR"), "parameters": parameters,
                  "proofs": [key for key in ("PASSWORD", "TOKEN", "PASSCODE", "PROOF_KEY") if key in asked]}
         self.log.append(entry)
-        user = (asked.get("LOGIN_NAME") or "").lower()
-        if asked.get("PASSWORD") == "wrong" or user == "nobody":
-            return JSONResponse({"data": {"authnMethod": "USERNAME_PASSWORD"}, "code": "390100",
-                                 "message": "Incorrect username or password was specified.", "success": False})
-        if user == "locked":
-            return JSONResponse({"data": {}, "code": "390102", "message": "User account is locked.", "success": False})
-        if (request.query_params.get("roleName") or "").lower() == "forbidden":
-            return JSONResponse({"data": {}, "code": "390189", "success": False,
-                                 "message": "Role 'FORBIDDEN' specified in the connect string is not granted to this user."})
+        refused, brought = await self.logins.check(request, asked, database, entry)
+        if refused is not None:
+            return refused
         status, answer = await self.inside(request, body)
         data = answer.get("data")
         if not answer.get("success"):
@@ -337,8 +366,11 @@ class Emulator:
         master = secrets.token_hex(16)
         self.masters[master] = data["token"]
         session = Session(database, request.query_params.get("warehouse"), request.query_params.get("roleName"), parameters)
+        session.user = self.logins.users.get((asked.get("LOGIN_NAME") or "").upper())
         self.sessions[data["token"]] = session
-        data.update(masterToken=master, validityInSeconds=3600, masterValidityInSeconds=14400, sessionId=session.number)
+        self.logins.secrets[database].update({data["token"], master})
+        validity = int(parameters.get("EMULATE_MASTER_SECONDS", 14400))
+        data.update(masterToken=master, validityInSeconds=3600, masterValidityInSeconds=validity, sessionId=session.number, **brought)
         data["sessionInfo"].update(warehouseName=session.warehouse, roleName=session.role)
         return JSONResponse({"code": None, "message": None, **answer})
 
@@ -351,6 +383,7 @@ class Emulator:
                                  "message": "Authentication token has expired. The user must authenticate again."})
         new = secrets.token_hex(16)
         fake.sessions[new], self.sessions[new] = fake.sessions[old], session
+        self.logins.secrets[session.database].add(new)
         return JSONResponse({"success": True, "code": None, "message": None, "data": {
             "sessionToken": new, "masterToken": master, "sessionId": session.number,
             "validityInSecondsST": 3600, "validityInSecondsMT": 14400}})
@@ -370,28 +403,68 @@ class Emulator:
             return JSONResponse({"data": None, "code": "390104", "success": False,
                                  "message": "User must login again to access the service."}, status_code=401)
         number = request.query_params.get("requestId")
+        again = request.query_params.get("retry") == "true"
         faults = dict(FAULT.findall(sql))
         # Once per statement of a session's database, however many attempts it takes.
         self.times[session.database, sql] += 1
         time = self.times[session.database, sql]
         entry = {"database": session.database, "session": session.number, "warehouse": session.warehouse,
-                 "tag": session.tag, "sql": sql, "describe": bool(asked.get("describeOnly"))}
+                 "tag": session.tag, "sql": sql, "describe": bool(asked.get("describeOnly")), "request": number,
+                 "again": again, "at": asyncio.get_running_loop().time()}
         self.log.append(entry)
         if "busy" in faults:
-            status, attempts = faults["busy"].split("x")
+            status, attempts, *wait = faults["busy"].split("x")
             if time <= int(attempts):
-                return Response("busy", status_code=int(status))
+                return Response("busy", status_code=int(status), headers={"retry-after": wait[0]} if wait else {})
         if "html" in faults and time == 1:
             return Response("<html>proxy</html>", status_code=403)
-        if "expired" in faults and time == 1:
-            if faults["expired"] == "2":
-                self.masters = {key: value for key, value in self.masters.items() if self.sessions.get(value) is not session}
+        if session.renew_every and token not in self.stale:
+            session.statements += 1
+            if session.statements % session.renew_every == 0:
+                self.stale.add(token)
+        level, _, when = faults.get("expired", "").partition("x")
+        struck = bool(level) and time == int(when or 1)
+        if token in self.stale or struck:
+            if struck and level == "2":
+                await self.end(session, token)
             return JSONResponse({"data": None, "code": "390112", "success": False,
                                  "message": "Your session has expired. Please login again."})
-        if faults.get("lost") == "0" and time == 1:
+        lost, _, attempts = faults.get("lost", "").partition("x")
+        broken = bool(lost) and time <= int(attempts or 1)
+        if broken and lost == "0":
             return None
-        if number in self.answers:
-            return JSONResponse(self.answers[number])
+        known = self.requests.get((session.number, number)) if again else None
+        if known is None:
+            known = self.requests[session.number, number] = asyncio.get_running_loop().create_future()
+            entry["ran"] = True
+            try:
+                known.set_result(await self.executed(request, asked, session, faults))
+            except Exception as error:  # noqa: BLE001: nobody may wait for ever
+                known.set_result(self.refused("000001", "XX000", f"the emulator cannot: {error!r}"))
+        answer = await asyncio.shield(known)
+        return None if broken else JSONResponse(answer)
+
+    async def end(self, session, token):
+        """A session that is over: its transaction is rolled back, and nothing opens it again."""
+        self.masters = {key: value for key, value in self.masters.items() if self.sessions.get(value) is not session}
+        fake.sessions[token]._duck_conn.execute("rollback") if self.in_transaction(fake.sessions[token]) else None  # noqa: SLF001
+        if session.user is not None:
+            # A login that was signed before does not count any more.
+            session.user.not_before = int(datetime.datetime.now().timestamp()) + 1
+            await asyncio.sleep(1.1)
+
+    @staticmethod
+    def in_transaction(connection):
+        try:
+            connection._duck_conn.execute("begin")  # noqa: SLF001
+        except duckdb.Error:
+            return True
+        connection._duck_conn.execute("rollback")  # noqa: SLF001
+        return False
+
+    async def executed(self, request, asked, session, faults):
+        """The answer to a statement that was not known before."""
+        number = request.query_params.get("requestId")
         if "hold" in faults:
             event = asyncio.Event()
             self.aborts[number] = session.database, event
@@ -400,20 +473,14 @@ class Emulator:
             except TimeoutError:
                 pass
             else:
-                return JSONResponse({"success": False, "code": "000604", "message": "SQL execution canceled", "data": {
-                    "errorCode": "000604", "sqlState": "57014", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1}})
+                return {"success": False, "code": "000604", "message": "SQL execution canceled", "data": {
+                    "errorCode": "000604", "sqlState": "57014", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1}}
         answer = await self.run(request, asked, session, faults)
-        query = (answer.get("data") or {}).get("queryId")
-        if query and not re.fullmatch(r"(?is)select\s+last_query_id\(\)", plain(sql)):
-            session.last_query = query
         if "running" in faults:
+            query = (answer.get("data") or {}).get("queryId")
             self.background[query] = [int(faults["running"]), answer]
-            return JSONResponse(self.in_progress(query, "333334"))
-        if faults.get("lost") == "1" and time == 1:
-            self.background[query] = [0, answer]
-            self.answers[number] = answer
-            return None
-        return JSONResponse(answer)
+            return self.in_progress(query, "333334")
+        return answer
 
     @staticmethod
     def in_progress(query, code):
@@ -433,7 +500,13 @@ class Emulator:
 
     async def run(self, request, asked, session, faults):
         sql = plain(asked["sqlText"])
-        told = self.account.answer(sql, session)
+        if session.warehouse in ("ASLEEP", "HIDDEN") and re.match(r"(?is)(select|with|create\s+.*\bas\b|insert|merge)", sql):
+            if session.warehouse == "ASLEEP":
+                return self.refused("090073", "22000", "Warehouse 'ASLEEP' cannot be resumed because resource monitor 'SPEND' has exceeded its quota.")
+            return self.refused("000606", "57P03", "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command.\n")
+        if (staged := await self.stages.run(self, request, session, sql)) is not None:
+            return staged
+        told = self.account.answer(sql, session) or self.fabricated.answer(sql)
         if told is None:
             try:
                 told = await asyncio.get_running_loop().run_in_executor(None, self.by_hand, request, sql)
