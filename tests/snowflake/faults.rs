@@ -61,11 +61,16 @@ fn an_expired_session_is_renewed_or_opened_again() {
 
 #[test]
 fn a_result_in_parts_keeps_its_order() {
-    let Some(shop) = model("/* emulate: parts=7 */ select i as n from (values (1)) as v(i)") else { return };
-    shop.project.write(
-        "models/m.sql",
-        "/* emulate: parts=7 */\nselect row_number() over (order by 1) as n from table(generator(rowcount => 2000)) order by n",
-    );
+    in_parts("");
+}
+
+#[test]
+fn a_result_in_arrow_is_the_same() {
+    in_parts("session_parameters: {GO_QUERY_RESULT_FORMAT: ARROW}\n");
+}
+
+fn in_parts(settings: &str) {
+    let Some(shop) = Snowflake::with(&[("models/m.sql", "select 1 as n")], settings) else { return };
     let call = shop.kpi(&[
         "show",
         "--inline",

@@ -28,7 +28,13 @@ fn logins(shop: &Snowflake) -> Vec<Json> {
 fn refusal(shop: &Snowflake, call: &Call) -> String {
     let text = shop.plain(&call.text());
     let start = text.find("Encountered an error").unwrap_or(0);
-    let lines: Vec<&str> = text[start..].lines().skip(1).filter(|line| !line.trim().is_empty()).collect();
+    // Why a name is not known is said in the system's own words.
+    let lines: Vec<&str> = text[start..]
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.split(": failed to lookup").next().unwrap_or_default())
+        .collect();
     lines.join("\n")
 }
 

@@ -118,6 +118,11 @@ fn a_statement_that_no_session_knows_any_more_is_not_sent_again() {
     assert_eq!(shop.query("select count(*) from {}.sales.t"), ["1"]);
     assert_eq!(counted(&shop, "emulate:").1, 1);
     assert_snapshot!(told(&shop, &call));
+    // Whether a transaction stays is not known either, once its commit is lost.
+    let sql = "begin; insert into sales.t values (2); /* emulate: lost=1 *//* emulate: expired=2x2 */ commit";
+    let call = run(&shop, sql).expect(1);
+    assert!(call.text().contains("whether it ran is unknown"), "{}", call.text());
+    assert_eq!(shop.query("select count(*) from {}.sales.t"), ["2"]);
     // One that may run twice with the same outcome is sent to the new session.
     run(&shop, "/* emulate: lost=1 *//* emulate: expired=2x2 */ create or replace table sales.u as select 1 as n").expect(0);
     assert_eq!(shop.query("select n from {}.sales.u"), ["1"]);

@@ -236,6 +236,11 @@ pub trait Connection: Send {
     /// A handle with which another thread cancels this session's running statement.
     fn cancel_handle(&self) -> Arc<dyn Cancel>;
 
+    /// What the last call wants told in the debug log.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The comment of statements that the session makes by itself. Those of others have it already.
     fn carry(&mut self, _comment: Option<&crate::QueryComment>) {}
 }

@@ -19,6 +19,10 @@ pub trait SqlLog: Send + Sync {
     fn opened(&self, connection: &str) {
         let _ = connection;
     }
+    /// A target says how it did something.
+    fn noted(&self, text: &str) {
+        let _ = text;
+    }
 }
 
 /// The comment that every statement carries, so that the database's log tells which node sent it.
@@ -383,11 +387,28 @@ impl NodeConnection {
             self.begin()?;
         }
         let sql = format!("-- load {} into {relation}", path.display());
-        self.logged(
-            &sql,
+        self.loaded(&sql, |session| session.load_csv(relation, path, format, columns))
+    }
+
+    fn loaded(
+        &self,
+        sql: &str,
+        work: impl FnOnce(&mut dyn Connection) -> Result<u64, AdapterError>,
+    ) -> Result<u64, AdapterError> {
+        let mut notes = Vec::new();
+        let result = self.logged(
+            sql,
             |n: &u64| format!("INSERT {n}"),
-            |session| session.load_csv(relation, path, format, columns),
-        )
+            |session| {
+                let result = work(session);
+                notes = session.take_notes();
+                result
+            },
+        );
+        if let Some(log) = &self.log {
+            notes.iter().for_each(|note| log.noted(note));
+        }
+        result
     }
 
     /// Loads the rows of a table by position.
@@ -399,7 +420,7 @@ impl NodeConnection {
             self.begin()?;
         }
         let sql = format!("-- load {} rows into {relation}", table.rows.len());
-        self.logged(&sql, |n: &u64| format!("INSERT {n}"), |session| session.load_table(relation, table))
+        self.loaded(&sql, |session| session.load_table(relation, table))
     }
 
     /// Runs a statement of a Python model, in a transaction. Unlike [`NodeConnection::execute`] it leaves the transaction

@@ -1,8 +1,11 @@
 //! A result as the service sends it: column types and rows of texts, and what becomes of them.
 //!
-//! Results are asked for as JSON: every value is a text, so 38-digit numbers and nanoseconds arrive as they are.
+//! Results are asked for as JSON: every value is a text, so 38-digit numbers and nanoseconds arrive as they are. Where a
+//! session asks for Arrow instead, [`crate::arrow`] makes the same texts of it.
 
+use crate::arrow;
 use crate::error::ServiceError;
+use base64::Engine as _;
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime};
 use kpi_adapter::{Cell, Column, Table};
 use serde_json::Value as Json;
@@ -26,6 +29,8 @@ pub(crate) struct ResultColumn {
 pub(crate) struct Answer {
     pub columns: Vec<ResultColumn>,
     pub rows: Vec<Vec<Option<String>>>,
+    /// Rows and parts come in Arrow.
+    pub arrow: bool,
     pub query_id: String,
     pub statement_type: i64,
     pub warehouse: Option<String>,
@@ -61,14 +66,21 @@ impl Answer {
                 .ok_or_else(|| malformed("names and types of its columns"))?,
             Some(_) => return Err(malformed("a list of its columns")),
         };
-        let rows = match data.get("rowset") {
-            None | Some(Json::Null) => Vec::new(),
-            Some(rows) => rows_of(rows)?,
-        };
         let text = |key: &str| data.get(key).and_then(Json::as_str).map(str::to_owned);
+        let rows = match (data.get("rowset"), text("rowsetBase64")) {
+            (None | Some(Json::Null), Some(encoded)) => {
+                let bytes = base64::engine::general_purpose::STANDARD
+                    .decode(encoded)
+                    .map_err(|_| malformed("rows in base64"))?;
+                arrow::rows(&bytes, &columns)?
+            }
+            (None | Some(Json::Null), None) => Vec::new(),
+            (Some(rows), _) => rows_of(rows)?,
+        };
         Ok(Self {
             columns,
             rows,
+            arrow: text("queryResultFormat").as_deref() == Some("arrow"),
             query_id: text("queryId").unwrap_or_default(),
             statement_type: data.get("statementTypeId").and_then(Json::as_i64).unwrap_or(0),
             warehouse: text("finalWarehouseName"),
@@ -77,12 +89,17 @@ impl Answer {
         })
     }
 
-    /// Adds the rows of a chunk: rows without the brackets around them.
+    /// Adds the rows of a chunk: in JSON, rows without the brackets around them.
     ///
     /// # Errors
-    /// A text that holds no rows.
-    pub fn add_chunk(&mut self, text: &str) -> Result<(), ServiceError> {
-        let rows: Json = serde_json::from_str(&format!("[{text}]")).map_err(|error| {
+    /// Bytes that hold no rows.
+    pub fn add_chunk(&mut self, bytes: &[u8]) -> Result<(), ServiceError> {
+        if self.arrow {
+            self.rows.extend(arrow::rows(bytes, &self.columns)?);
+            return Ok(());
+        }
+        let text = [b"[", bytes, b"]"].concat();
+        let rows: Json = serde_json::from_slice(&text).map_err(|error| {
             ServiceError::Malformed(format!("a part of a result that is no JSON: {error}"))
         })?;
         self.rows.extend(rows_of(&rows)?);
@@ -438,11 +455,11 @@ mod tests {
             "rowtype": [{"name": "ID", "type": "fixed", "scale": 0}], "rowset": [["1"]]
         }))
         .unwrap();
-        answer.add_chunk("[\"2\"],\n[\"3\"]").unwrap();
-        answer.add_chunk("[null]").unwrap();
+        answer.add_chunk(b"[\"2\"],\n[\"3\"]").unwrap();
+        answer.add_chunk(b"[null]").unwrap();
         let texts: Vec<String> = answer.into_table(3).unwrap().rows.iter().map(|row| row[0].text()).collect();
         assert_eq!(texts, ["1", "2", "3"]);
-        assert!(Answer::default().add_chunk("[1, {}]").is_err());
+        assert!(Answer::default().add_chunk(b"[1, {}]").is_err());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::answer::Answer;
 use crate::error::ServiceError;
 use crate::exchange::{Asked, Exchange};
-use crate::seed::Batches;
+use crate::seed::{Batches, Source};
 use crate::session::{Client, runtime};
+use crate::stage::Unstaged;
 use crate::statement::{first_word, opens_transaction, split};
 use crate::versions;
 use kpi_adapter::{
@@ -26,6 +27,8 @@ pub(crate) struct SnowflakeConnection {
     broken: bool,
     /// What the statements of the running node carry.
     comment: Option<QueryComment>,
+    /// For the debug log.
+    notes: Vec<String>,
 }
 
 struct Abort(Arc<Exchange>);
@@ -41,7 +44,7 @@ impl Cancel for Abort {
 
 impl SnowflakeConnection {
     pub(crate) fn new(client: Box<dyn Client>) -> Self {
-        Self { client, in_transaction: false, broken: false, comment: None }
+        Self { client, in_transaction: false, broken: false, comment: None, notes: Vec::new() }
     }
 
     pub(crate) fn exchange(&self) -> Arc<Exchange> {
@@ -66,7 +69,7 @@ impl SnowflakeConnection {
         }
     }
 
-    fn commented(&self, sql: String) -> String {
+    pub(crate) fn commented(&self, sql: String) -> String {
         self.comment.as_ref().map_or(sql.clone(), |comment| comment.apply(&sql))
     }
 
@@ -95,7 +98,7 @@ impl SnowflakeConnection {
         }
     }
 
-    fn query(&mut self, sql: &str) -> Result<Answer, AdapterError> {
+    pub(crate) fn query(&mut self, sql: &str) -> Result<Answer, AdapterError> {
         self.run(sql, Asked::default())
     }
 
@@ -337,13 +340,16 @@ impl Connection for SnowflakeConnection {
         columns: &[SeedColumn],
     ) -> Result<u64, AdapterError> {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let batches = Batches::of_csv(path, format, columns)?;
-        self.insert(relation, &names, batches)
+        self.load(relation, &names, &Source::Csv { path, format, columns })
     }
 
     fn load_table(&mut self, relation: &Relation, table: &Table) -> Result<u64, AdapterError> {
         let names: Vec<&str> = table.columns.iter().map(|name| &**name).collect();
-        self.insert(relation, &names, Batches::of_table(table))
+        self.load(relation, &names, &Source::Table(table))
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn copy_table(
@@ -412,14 +418,45 @@ impl SnowflakeConnection {
         Ok(relations.iter().map(|relation| found.get(&key(relation)).cloned()).collect())
     }
 
+    /// Replaces the rows of a table: many by way of a stage, where that is open, and else in batches.
+    fn load(
+        &mut self,
+        relation: &Relation,
+        names: &[&str],
+        source: &Source<'_>,
+    ) -> Result<u64, AdapterError> {
+        // A line of one NULL would be an empty line, which is no row of a file.
+        let files = names.len() > 1 && source.is_large()?;
+        let names = names.join(", ");
+        if files {
+            let exchange = self.exchange();
+            let staged = match exchange.settings.no_stage.get() {
+                Some(why) => Err(Unstaged::Closed(why.clone())),
+                None => self.load_staged(relation, &names, source),
+            };
+            match staged {
+                Ok(rows) => {
+                    self.notes.push(format!("{relation}: {rows} rows came by way of a stage"));
+                    return Ok(rows);
+                }
+                Err(Unstaged::Failed(error)) => return Err(error),
+                Err(Unstaged::Closed(why)) => {
+                    self.notes.push(format!("{relation}: its rows are inserted; no stage can be used: {why}"));
+                    // What is closed for one session is closed for the others, and finding out takes its time.
+                    drop(exchange.settings.no_stage.set(why));
+                }
+            }
+        }
+        self.insert(relation, &names, source.batches()?)
+    }
+
     /// Inserts rows in batches, all in one transaction: a seed is there whole or not at all.
     fn insert(
         &mut self,
         relation: &Relation,
-        names: &[&str],
+        names: &str,
         batches: Batches<'_>,
     ) -> Result<u64, AdapterError> {
-        let names = names.join(", ");
         let own = !self.in_transaction;
         if own {
             self.begin()?;

@@ -112,8 +112,11 @@ impl ServiceError {
                         "\n  The statement was sent, and whether it ran is unknown.",
                     );
                 }
+                let busy = message.starts_with("HTTP 5") || message.starts_with("HTTP 429");
                 AdapterError::new(AdapterErrorKind::Connection, text).with_hint(if may_have_run {
                     "look at the query history of the session, then run the node again"
+                } else if busy {
+                    "the service is there, but busy or away: look at status.snowflake.com, and run the node again later"
                 } else {
                     "check 'account', 'host' and 'port' of the target, and the proxy (HTTPS_PROXY, 'proxy_host')"
                 })

@@ -10,7 +10,7 @@ use crate::error::ServiceError;
 use crate::login::Login;
 use crate::session::Signer;
 use crate::settings::SnowflakeSettings;
-use crate::statement::{is_idempotent, session_setting};
+use crate::statement::{first_word, is_idempotent, session_setting};
 use crate::tokens::Renewed;
 use crate::transport::{ATTEMPTS, REQUEST_TIMEOUT, Sent, client, code, pause, post};
 use parking_lot::Mutex;
@@ -193,7 +193,8 @@ impl Exchange {
                     "390112" | "390111" | "390104" | "390114" if renewed < 2 => {
                         renewed += 1;
                         if self.renew(&token).await? == Renewed::Session {
-                            if in_transaction {
+                            // What was open is rolled back; but a commit may have ended it before.
+                            if in_transaction && !(lost.is_some() && first_word(sql) == "commit") {
                                 return Err(ServiceError::TransactionLost);
                             }
                             // A session knows the requests of its own only.

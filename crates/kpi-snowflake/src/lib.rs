@@ -5,6 +5,7 @@
 
 mod adapter;
 mod answer;
+mod arrow;
 mod browser;
 mod connection;
 mod error;
@@ -16,7 +17,9 @@ mod seed;
 mod session;
 mod settings;
 pub mod setup;
+mod stage;
 mod statement;
+mod storage;
 mod tokens;
 mod transport;
 mod versions;

@@ -142,6 +142,9 @@ impl Login {
         if let Some(tag) = &self.settings.query_tag {
             parameters.insert("QUERY_TAG".into(), tag.clone().into());
         }
+        if let Some(host) = &self.settings.stage_host {
+            parameters.insert("S3_STAGE_VPCE_DNS_NAME".into(), host.clone().into());
+        }
         for (name, value) in &self.settings.session_parameters {
             parameters.insert(name.to_ascii_uppercase(), value.clone());
         }

@@ -35,9 +35,6 @@ impl Exchange {
             return Err(ServiceError::of_statement(&answer));
         }
         let data = answer.get("data").unwrap_or(&Json::Null);
-        if data.get("rowsetBase64").and_then(Json::as_str).is_some_and(|text| !text.is_empty()) {
-            return Err(ServiceError::Malformed("a result in another format than was asked for".to_owned()));
-        }
         let mut result = Answer::of(data)?;
         let headers = headers_of_parts(data);
         let mut addresses = Vec::new();
@@ -57,10 +54,10 @@ impl Exchange {
                 coming.push_back(tokio::spawn(part(self.client.clone(), url, headers.clone())));
             }
             let Some(next) = coming.pop_front() else { return Ok(result) };
-            let text = next
+            let bytes = next
                 .await
                 .map_err(|_| ServiceError::Malformed("a part of a result that was not read".to_owned()))??;
-            result.add_chunk(&text)?;
+            result.add_chunk(&bytes)?;
         }
     }
 
@@ -125,8 +122,8 @@ fn headers_of_parts(data: &Json) -> Map<String, Json> {
     headers
 }
 
-/// Fetches a part of a result: rows without the brackets around them.
-async fn part(client: Client, url: String, headers: Map<String, Json>) -> Result<String, ServiceError> {
+/// Fetches a part of a result.
+async fn part(client: Client, url: String, headers: Map<String, Json>) -> Result<Vec<u8>, ServiceError> {
     let mut attempt = 0;
     loop {
         let mut request = client.get(&url).timeout(REQUEST_TIMEOUT);
@@ -136,8 +133,8 @@ async fn part(client: Client, url: String, headers: Map<String, Json>) -> Result
             }
         }
         let (message, wait) = match request.send().await {
-            Ok(response) if response.status().is_success() => match response.text().await {
-                Ok(text) => return Ok(text),
+            Ok(response) if response.status().is_success() => match response.bytes().await {
+                Ok(bytes) => return Ok(bytes.into()),
                 Err(error) => (chain(&error.without_url()), None),
             },
             Ok(response) => {

@@ -5,7 +5,7 @@ use kpi_adapter::{AdapterError, AdapterErrorKind};
 use kpi_diagnostics::nearest;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Keys that dbt-snowflake's profiles have, and `passcode`, `session_parameters` and `oauth_token_url` of our own.
@@ -118,6 +118,10 @@ pub struct SnowflakeSettings {
     pub(crate) authentication: Authentication,
     /// What a login that costs a person's time brought, for the other sessions of the target.
     pub(crate) kept: Arc<tokio::sync::Mutex<Kept>>,
+    /// `s3_stage_vpce_dns_name`: the private end of the stages' storage.
+    pub(crate) stage_host: Option<String>,
+    /// Why this run writes no files into stages, once it was found out.
+    pub(crate) no_stage: Arc<OnceLock<String>>,
     /// `client_session_keep_alive`
     pub(crate) keep_alive: bool,
     pub(crate) oauth_token_url: String,
@@ -257,6 +261,8 @@ impl SnowflakeSettings {
             base: url_base,
             authentication,
             kept: Arc::default(),
+            no_stage: Arc::default(),
+            stage_host: text(output, "s3_stage_vpce_dns_name")?,
             keep_alive: flag(output, "client_session_keep_alive")?,
             session_parameters,
             proxy,

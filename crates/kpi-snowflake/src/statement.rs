@@ -178,7 +178,7 @@ pub(crate) fn is_idempotent(sql: &str) -> bool {
     match word(0) {
         // A query with a CTE may end in an insert.
         "with" => !sql.to_ascii_lowercase().contains("insert"),
-        "select" | "show" | "describe" | "desc" | "explain" | "use" | "list" | "ls" | "values" => true,
+        "select" | "show" | "describe" | "desc" | "explain" | "use" | "list" | "ls" | "values" | "put" => true,
         "create" => {
             word(1) == "or" && word(2) == "replace" || sql.to_ascii_lowercase().contains("if not exists")
         }

@@ -136,7 +136,7 @@ class Logins:
     async def check(self, request, asked, database, log):
         """An answer where the login is refused, and else what it brings besides the session's tokens."""
         name = (asked.get("LOGIN_NAME") or "").upper()
-        account = asked.get("ACCOUNT_NAME") or ""
+        account = (asked.get("ACCOUNT_NAME") or "").upper()
         authenticator = (asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
         if account == "NOWHERE":
             return Response("<html><title>404 Not Found</title></html>", status_code=404), {}
@@ -190,6 +190,8 @@ class Logins:
     def password(user, asked, _account):
         if asked.get("PASSWORD") != user.given.get("password"):
             return refused("390100", "Incorrect username or password was specified."), {}
+        if user.given.get("passcodes") and asked.get("EXT_AUTHN_DUO_METHOD"):
+            return Logins.second_factor(user, asked, _account)
         if user.given.get("passcodes"):
             return refused("390127", "Multi-factor authentication is required for this account."), {}
         return None, {}
@@ -223,8 +225,8 @@ class Logins:
             return invalid
         subject = f"{account}.{user.name}"
         issuer = f"{subject}.{fingerprint(user.public)}"
-        # The names are those of the account without its region, in upper case.
-        if [claims["sub"], claims["iss"]] != [subject, issuer] or "." in account or account != account.upper():
+        # The signed names are in upper case, and the account's has no region.
+        if [claims["sub"], claims["iss"]] != [subject, issuer] or "." in account:
             return invalid
         # What was signed before the session's end has run out.
         return (None, {}) if claims["iat"] >= user.not_before else invalid

@@ -89,7 +89,7 @@ class Stages:
                 rows = connection.execute(
                     f"insert into {table} ({names}) select {picked} from read_csv('{path}', header = false, quote = '\"', escape = '\"', "
                     f"nullstr = '', allow_quoted_nulls = false, columns = {{{columns}}}, auto_detect = false, delim = ',', "
-                    "null_padding = true, strict_mode = false)"
+                    "parallel = false)"
                 ).fetchall()
                 loaded.append((name, rows[0][0]))
         return loaded
