@@ -27,12 +27,9 @@ Tests look at `/emulator/log?database=X` (what was sent, in order), at `/emulato
 """
 
 import asyncio
-import base64
 import collections
 import datetime
-import decimal
 import gzip
-import io
 import json
 import logging
 import os
@@ -45,8 +42,8 @@ import uuid
 
 import duckdb
 import fakesnow.server as fake
-import pyarrow as pa
 import uvicorn
+from answers import in_arrow, texts
 from fabricated import Fabricated
 from fakesnow.dialect import parse_one
 from logins import Logins
@@ -531,7 +528,9 @@ class Emulator:
             return self.refused(code, (data or {}).get("sqlState"), answer.get("message") or f"HTTP {status}")
         self.account.note(sql)
         if data.get("queryResultFormat") == "arrow" and session.parameters.get("GO_QUERY_RESULT_FORMAT") == "ARROW":
-            return self.in_arrow(session, data, faults, request)
+            in_arrow(data, int(faults.get("parts", 0)), self.parts, f"{request.url.scheme}://{request.url.netloc}/emulator/part")
+            data.update(finalWarehouseName=session.warehouse, finalRoleName=session.role, version=1, sqlState=None)
+            return {"success": True, "code": None, "message": None, "data": data}
         if data.get("queryResultFormat") == "arrow":
             data["rowset"] = texts(data.pop("rowsetBase64"), data["rowtype"])
         if re.match(r"(?is)show\s+(terse\s+)?objects", sql):
@@ -619,26 +618,6 @@ class Emulator:
             "errorCode": code, "sqlState": state or "42000", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1,
             "internalError": False, "type": "COMPILATION"}}
 
-    def in_arrow(self, session, data, faults, request):
-        """The answer as fakesnow made it, in parts where a fault asks for them."""
-        raw = base64.b64decode(data["rowsetBase64"] or "")
-        if "parts" in faults and raw:
-            table = pa.ipc.open_stream(io.BytesIO(raw)).read_all()
-            step = max(1, -(-table.num_rows // (int(faults["parts"]) + 1)))
-            streams = []
-            for start in range(0, table.num_rows, step):
-                sink = io.BytesIO()
-                with pa.ipc.new_stream(sink, table.schema) as writer:
-                    writer.write_table(table.slice(start, step))
-                streams.append(sink.getvalue())
-            data["rowsetBase64"], data["chunks"] = base64.b64encode(streams[0]).decode(), []
-            for stream in streams[1:]:
-                part = secrets.token_hex(4)
-                self.parts[part] = stream
-                data["chunks"].append({"url": f"{request.url.scheme}://{request.url.netloc}/emulator/part/{part}"})
-        data.update(finalWarehouseName=session.warehouse, finalRoleName=session.role, version=1, sqlState=None)
-        return {"success": True, "code": None, "message": None, "data": data}
-
     def finished(self, session, data, faults, request):
         if "parts" in faults:
             rows, count = data["rowset"], int(faults["parts"]) + 1
@@ -662,39 +641,6 @@ class Emulator:
         except duckdb.Error as error:
             return JSONResponse({"error": str(error)})
         return JSONResponse([["NULL" if value is None else str(value) for value in row] for row in found])
-
-
-def texts(encoded, rowtype):
-    """Rows of Arrow as the service writes them in JSON."""
-    raw = base64.b64decode(encoded or "")
-    if not raw:
-        return []
-    table = pa.ipc.open_stream(io.BytesIO(raw)).read_all()
-    columns = [[text(value, kind) for value in column.to_pylist()] for column, kind in zip(table.columns, rowtype)]
-    return [list(row) for row in zip(*columns)]
-
-
-def text(value, column):
-    kind, scale = column["type"], column.get("scale") or 0
-    if isinstance(value, dict):
-        if value.get("epoch") is None:
-            return None
-        zone = f" {value['timezone']}" if "timezone" in value else ""
-        moment = decimal.Decimal(value["epoch"]) + decimal.Decimal(value["fraction"]).scaleb(-9)
-        return f"{moment:.9f}{zone}"
-    if value is None:
-        return None
-    if kind == "boolean":
-        return "1" if value else "0"
-    if kind == "binary":
-        return value.hex().upper()
-    if kind == "date":
-        return str((value - datetime.date(1970, 1, 1)).days)
-    if kind == "time":
-        return f"{value // 10**9}.{value % 10**9:09d}"
-    if kind == "fixed" and scale and isinstance(value, int):
-        return str(decimal.Decimal(value).scaleb(-scale))
-    return str(value)
 
 
 def main():
