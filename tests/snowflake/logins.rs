@@ -21,7 +21,10 @@ fn text(told: &Json, key: &str) -> String {
 }
 
 fn logins(shop: &Snowflake) -> Vec<Json> {
-    shop.log().into_iter().filter(|entry| entry["login"].is_string() || entry["authenticator"].is_string()).collect()
+    shop.log()
+        .into_iter()
+        .filter(|entry| entry["login"].is_string() || entry["authenticator"].is_string())
+        .collect()
 }
 
 /// What is said of a run that does not begin.
@@ -87,7 +90,11 @@ fn a_key_pair_logs_in_in_every_form() {
         let call = shop.project.kpi_with(&environment, &["run"]);
         assert_eq!(call.code, 0, "{form}: {}", call.text());
         let entry = &logins(&shop)[0];
-        assert_eq!((&entry["authenticator"], &entry["known"]), (&json!("SNOWFLAKE_JWT"), &json!(true)), "{form}");
+        assert_eq!(
+            (&entry["authenticator"], &entry["known"]),
+            (&json!("SNOWFLAKE_JWT"), &json!(true)),
+            "{form}"
+        );
         assert_eq!(entry["account"], "FAKESNOW");
     }
 }
@@ -97,10 +104,8 @@ fn a_login_is_signed_anew_once_the_first_one_has_run_out() {
     let Some(shop) = shop("user: late_key_user\nprivate_key_path: kpi.p8\n") else { return };
     let told = shop.register(&json!({"name": "late_key_user", "key": true}));
     shop.project.write("kpi.p8", text(&told, "plain"));
-    shop.project.write(
-        "models/m.sql",
-        "{{ config(materialized='table') }}\n/* emulate: expired=2 */ select 1 as n",
-    );
+    shop.project
+        .write("models/m.sql", "{{ config(materialized='table') }}\n/* emulate: expired=2 */ select 1 as n");
     shop.kpi(&["run"]).expect(0);
     assert_eq!(logins(&shop).len(), 3, "{:#?}", logins(&shop));
 }
@@ -111,7 +116,10 @@ fn tokens_log_in() {
     for (settings, name) in [
         ("authenticator: oauth\nuser: oauth_user\ntoken: an-access-token\n", "oauth_user"),
         ("authenticator: jwt\nuser: jwt_user\ntoken: an-access-token\n", "jwt_user"),
-        ("authenticator: programmatic_access_token\nuser: pat_user\ntoken: a-programmatic-token\n", "pat_user"),
+        (
+            "authenticator: programmatic_access_token\nuser: pat_user\ntoken: a-programmatic-token\n",
+            "pat_user",
+        ),
     ] {
         let Some(shop) = shop(settings) else { return };
         shop.register(&user(name));
@@ -119,8 +127,9 @@ fn tokens_log_in() {
         assert!(logins(&shop).iter().all(|entry| entry["known"] == true), "{name}");
     }
     // A token says who it is.
-    let Some(shop) = shop("authenticator: workload_identity\nworkload_identity_provider: oidc\nuser: ''\ntoken: \"{{ env_var('OIDC') }}\"\n")
-    else {
+    let Some(shop) = shop(
+        "authenticator: workload_identity\nworkload_identity_provider: oidc\nuser: ''\ntoken: \"{{ env_var('OIDC') }}\"\n",
+    ) else {
         return;
     };
     let told = shop.register(&json!({"name": "workload", "oidc": true}));
@@ -167,7 +176,9 @@ fn a_passcode_opens_all_sessions_where_the_account_lets_it() {
 fn a_person_logs_in_in_the_browser_once() {
     for (name, caching) in [("browser_user", true), ("browser_each", false)] {
         let Some(shop) = shop(&format!("authenticator: externalbrowser\nuser: {name}\n")) else { return };
-        shop.register(&json!({"name": name, "browser": true, "caching": caching, "databases": [shop.database]}));
+        shop.register(
+            &json!({"name": name, "browser": true, "caching": caching, "databases": [shop.database]}),
+        );
         let program = browser(&shop);
         let call = shop.project.kpi_with(&[("BROWSER", &program)], &["run"]);
         assert_eq!(call.code, 0, "{}", call.text());
@@ -206,10 +217,13 @@ fn what_is_refused_is_told_with_its_setting() {
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n",
     );
     let key = |path: &str, more: &str| {
-        format!("user: right_key\nprivate_key_path: \"{{{{ env_var('SNOWFLAKE_KEY_PATH') }}}}\"\n{more}#{path}\n")
+        format!(
+            "user: right_key\nprivate_key_path: \"{{{{ env_var('SNOWFLAKE_KEY_PATH') }}}}\"\n{more}#{path}\n"
+        )
     };
     let passphrase = "private_key_passphrase: \"{{ env_var('SNOWFLAKE_PASSPHRASE') }}\"\n";
-    let with = |path: &str| [("SNOWFLAKE_KEY_PATH", path.to_owned()), ("SNOWFLAKE_PASSPHRASE", "wrong".to_owned())];
+    let with =
+        |path: &str| [("SNOWFLAKE_KEY_PATH", path.to_owned()), ("SNOWFLAKE_PASSPHRASE", "wrong".to_owned())];
     fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
@@ -232,19 +246,35 @@ fn what_is_refused_is_told_with_its_setting() {
             "an account that does not answer",
             "account: slow\npassword: s3cret-word\nconnect_timeout: 1\nconnect_retries: 0\n".to_owned(),
         ),
-        ("a host that is not there", "host: no-such-host.invalid\nconnect_retries: 0\npassword: s3cret-word\n".to_owned()),
+        (
+            "a host that is not there",
+            "host: no-such-host.invalid\nconnect_retries: 0\npassword: s3cret-word\n".to_owned(),
+        ),
         ("the network is down", "port: 9\nconnect_retries: 0\npassword: s3cret-word\n".to_owned()),
         ("a password that is wrong", "user: refused\npassword: not-right\n".to_owned()),
         ("a role that is not granted", "role: forbidden\npassword: s3cret-word\n".to_owned()),
         ("a second factor that is missing", "user: refused\npassword: right\n".to_owned()),
         ("a passcode that is wrong", "user: refused\npassword: right\npasscode: '222222'\n".to_owned()),
-        ("a client secret that is wrong", format!("{oauth}token: right-refresh-token\noauth_client_secret: not-right\n")),
-        ("a refresh token that has run out", format!("{oauth}token: old-refresh-token\noauth_client_secret: right-client-secret\n")),
-        ("an access token that is wrong", "authenticator: oauth\nuser: refused\ntoken: not-right\n".to_owned()),
-        ("a programmatic token that is wrong", "authenticator: programmatic_access_token\nuser: refused\ntoken: not-right\n".to_owned()),
+        (
+            "a client secret that is wrong",
+            format!("{oauth}token: right-refresh-token\noauth_client_secret: not-right\n"),
+        ),
+        (
+            "a refresh token that has run out",
+            format!("{oauth}token: old-refresh-token\noauth_client_secret: right-client-secret\n"),
+        ),
+        (
+            "an access token that is wrong",
+            "authenticator: oauth\nuser: refused\ntoken: not-right\n".to_owned(),
+        ),
+        (
+            "a programmatic token that is wrong",
+            "authenticator: programmatic_access_token\nuser: refused\ntoken: not-right\n".to_owned(),
+        ),
         (
             "a token of a workload that is wrong",
-            "authenticator: workload_identity\nworkload_identity_provider: oidc\nuser: ''\ntoken: a.b.c\n".to_owned(),
+            "authenticator: workload_identity\nworkload_identity_provider: oidc\nuser: ''\ntoken: a.b.c\n"
+                .to_owned(),
         ),
         ("a browser without a person", "authenticator: externalbrowser\nuser: refused\n".to_owned()),
     ] {
@@ -289,7 +319,10 @@ fn no_secret_is_written_anywhere() {
             "secret_key",
             "private_key: \"{{ env_var('KEY') }}\"\nprivate_key_passphrase: \"{{ env_var('PASSPHRASE') }}\"\n",
         ),
-        ("secret_broken_key", "private_key: \"{{ env_var('KEY') }}broken\"\nprivate_key_passphrase: \"{{ env_var('PASSPHRASE') }}\"\n"),
+        (
+            "secret_broken_key",
+            "private_key: \"{{ env_var('KEY') }}broken\"\nprivate_key_passphrase: \"{{ env_var('PASSPHRASE') }}\"\n",
+        ),
         ("secret_oauth", "authenticator: oauth\ntoken: \"{{ env_var('WORD') }}\"\n"),
         (
             "secret_refresh",
@@ -320,7 +353,10 @@ fn no_secret_is_written_anywhere() {
             ("PASSPHRASE", PASSPHRASE),
             ("BROWSER", program.as_str()),
         ];
-        shop.project.write("models/n.sql", "/* emulate: expired=1 */ select * from {{ target.schema }}.no_such_table");
+        shop.project.write(
+            "models/n.sql",
+            "/* emulate: expired=1 */ select * from {{ target.schema }}.no_such_table",
+        );
         let mut said = String::new();
         let works = !(name.contains("wrong") || name.contains("broken"));
         for (arguments, code) in [
@@ -342,7 +378,9 @@ fn no_secret_is_written_anywhere() {
         // Any line of a key is too much.
         for form in ["plain", "encrypted"] {
             let key = text(&told, form);
-            secrets.extend(key.lines().filter(|line| !line.starts_with('-') && line.len() > 20).map(str::to_owned));
+            secrets.extend(
+                key.lines().filter(|line| !line.starts_with('-') && line.len() > 20).map(str::to_owned),
+            );
         }
         assert!(!works || secrets.len() > 40, "{name}: {}", secrets.len());
         for (file, text) in &files {

@@ -6,8 +6,7 @@ use crate::support::snowflake::Snowflake;
 use insta::assert_snapshot;
 use std::collections::BTreeMap;
 
-const RUN: (&str, &str) =
-    ("macros/run.sql", "{% macro run(sql) %}{% do run_query(sql) %}{% endmacro %}");
+const RUN: (&str, &str) = ("macros/run.sql", "{% macro run(sql) %}{% do run_query(sql) %}{% endmacro %}");
 
 /// A project that runs SQL as it is, and the table `sales.t (n)`.
 fn shop(settings: &str) -> Option<Snowflake> {
@@ -114,7 +113,8 @@ fn statements_in_between_change_nothing() {
 #[test]
 fn a_statement_that_no_session_knows_any_more_is_not_sent_again() {
     let Some(shop) = shop("") else { return };
-    let call = run(&shop, "/* emulate: lost=1 *//* emulate: expired=2x2 */ insert into sales.t values (1)").expect(1);
+    let call = run(&shop, "/* emulate: lost=1 *//* emulate: expired=2x2 */ insert into sales.t values (1)")
+        .expect(1);
     assert_eq!(shop.query("select count(*) from {}.sales.t"), ["1"]);
     assert_eq!(counted(&shop, "emulate:").1, 1);
     assert_snapshot!(told(&shop, &call));
@@ -124,7 +124,11 @@ fn a_statement_that_no_session_knows_any_more_is_not_sent_again() {
     assert!(call.text().contains("whether it ran is unknown"), "{}", call.text());
     assert_eq!(shop.query("select count(*) from {}.sales.t"), ["2"]);
     // One that may run twice with the same outcome is sent to the new session.
-    run(&shop, "/* emulate: lost=1 *//* emulate: expired=2x2 */ create or replace table sales.u as select 1 as n").expect(0);
+    run(
+        &shop,
+        "/* emulate: lost=1 *//* emulate: expired=2x2 */ create or replace table sales.u as select 1 as n",
+    )
+    .expect(0);
     assert_eq!(shop.query("select n from {}.sales.u"), ["1"]);
 }
 
@@ -151,7 +155,9 @@ fn a_new_session_is_set_as_the_old_one_was() {
     let ran: BTreeMap<String, String> = shop
         .log()
         .iter()
-        .filter(|entry| entry["ran"] == true && entry["sql"].as_str().is_some_and(|sql| sql.contains("expired=2")))
+        .filter(|entry| {
+            entry["ran"] == true && entry["sql"].as_str().is_some_and(|sql| sql.contains("expired=2"))
+        })
         .map(|entry| (entry["warehouse"].to_string(), entry["tag"].to_string()))
         .collect();
     assert_eq!(ran, BTreeMap::from([("\"BIG\"".to_owned(), "\"mine\"".to_owned())]));

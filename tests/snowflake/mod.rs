@@ -270,14 +270,17 @@ fn values_of_all_types_arrive_as_they_are() {
 
 /// A row with a value of every type, as `show` prints it.
 fn values(settings: &str) -> Option<String> {
-    let shop = Snowflake::with(&[(
-        "models/t.sql",
-        "select 7::number(38, 0) as whole, -12.34::number(10, 2) as money, 0.5::float as real_number, true as flag,\n\
+    let shop = Snowflake::with(
+        &[(
+            "models/t.sql",
+            "select 7::number(38, 0) as whole, -12.34::number(10, 2) as money, 0.5::float as real_number, true as flag,\n\
          'it''s' as text, ''::varchar as nothing, null::varchar as missing,\n\
          '2024-02-29'::date as day, '23:59:59.123456'::time as clock,\n\
          '1969-12-31 23:59:58.5'::timestamp_ntz as before, '2025-01-01 00:00:00'::timestamp_tz as zoned,\n\
          9007199254740993::number(38, 0) as beyond_float, parse_json('{\"a\": [1, null]}') as document",
-    )], settings)?;
+        )],
+        settings,
+    )?;
     shop.kpi(&["run"]).expect(0);
     let call = shop.kpi(&["show", "--select", "t", "--output", "json"]).expect(0);
     let from = call.stdout.find('{').unwrap_or(0);

@@ -41,8 +41,10 @@ fn shop(stage: &str, count: u32) -> Option<Snowflake> {
 /// The first words of what was sent for the seed.
 fn ways(shop: &Snowflake) -> Vec<String> {
     let sent = shop.sent_by(0, "seed.shop.many");
-    let mut ways: Vec<String> =
-        sent.iter().map(|sql| sql.split_whitespace().take(2).collect::<Vec<_>>().join(" ").to_lowercase()).collect();
+    let mut ways: Vec<String> = sent
+        .iter()
+        .map(|sql| sql.split_whitespace().take(2).collect::<Vec<_>>().join(" ").to_lowercase())
+        .collect();
     ways.dedup();
     ways
 }
@@ -54,7 +56,8 @@ fn table(shop: &Snowflake) -> Vec<String> {
 /// What the debug log says of the way that the rows went.
 fn noted(shop: &Snowflake) -> String {
     let log = shop.project.read("logs/dbt.log");
-    let line = log.lines().find(|line| line.contains("snowflake adapter:")).unwrap_or_else(|| panic!("{log}"));
+    let line =
+        log.lines().find(|line| line.contains("snowflake adapter:")).unwrap_or_else(|| panic!("{log}"));
     let text = line.split("snowflake adapter: ").nth(1).unwrap_or_default();
     shop.plain(text)
 }
@@ -70,7 +73,10 @@ fn large_seeds_go_by_way_of_a_stage_in_every_cloud() {
         let call = shop.kpi(&["seed"]).expect(0);
         assert!(call.text().contains("INSERT 400"), "{}", call.text());
         let ways = ways(&shop);
-        assert!(ways.contains(&"copy into".to_owned()) && !ways.iter().any(|way| way.starts_with("insert")), "{ways:?}");
+        assert!(
+            ways.contains(&"copy into".to_owned()) && !ways.iter().any(|way| way.starts_with("insert")),
+            "{ways:?}"
+        );
         let rows = table(&shop);
         for (row, wanted) in rows.iter().zip(&wanted) {
             assert_eq!(row, wanted, "{stage}");
@@ -107,7 +113,10 @@ fn rows_are_inserted_where_no_stage_can_be_used() {
         shop.kpi(&["seed"]).expect(0);
         assert_eq!(table(&shop).len(), 300, "{stage}");
         let ways = ways(&shop);
-        assert!(ways.contains(&"insert into".to_owned()) && !ways.contains(&"copy into".to_owned()), "{ways:?}");
+        assert!(
+            ways.contains(&"insert into".to_owned()) && !ways.contains(&"copy into".to_owned()),
+            "{ways:?}"
+        );
         reasons.push(format!("{stage}: {}", noted(&shop)));
     }
     assert_snapshot!(reasons.join("\n"));
@@ -123,7 +132,10 @@ fn a_value_that_does_not_fit_leaves_the_rows_of_before() {
     let call = shop.kpi(&["seed"]).expect(1);
     assert!(call.text().contains("no number"), "{}", call.text());
     assert_eq!(table(&shop).len(), 300);
-    assert!(ways(&shop).iter().any(|way| way.starts_with("rollback")) || shop.sent(0).iter().any(|sql| sql == "rollback"));
+    assert!(
+        ways(&shop).iter().any(|way| way.starts_with("rollback"))
+            || shop.sent(0).iter().any(|sql| sql == "rollback")
+    );
 }
 
 #[test]
@@ -135,6 +147,9 @@ fn a_seed_of_many_files_is_whole() {
     let start = std::time::Instant::now();
     shop.kpi(&["seed"]).expect(0);
     eprintln!("a seed of 100,000 rows, 40 MB: {:.2} s", start.elapsed().as_secs_f64());
-    assert_eq!(shop.query("select count(*), min(id), max(id), count(distinct note) from {}.sales.many"), ["100000|1|100000|100000"]);
+    assert_eq!(
+        shop.query("select count(*), min(id), max(id), count(distinct note) from {}.sales.many"),
+        ["100000|1|100000|100000"]
+    );
     assert_eq!(shop.sent_by(0, "seed.shop.many").iter().filter(|sql| sql.starts_with("put ")).count(), 3);
 }

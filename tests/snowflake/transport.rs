@@ -16,7 +16,9 @@ fn table(fault: &str) -> String {
 
 #[test]
 fn a_service_that_asks_for_peace_gets_it() {
-    for (fault, seconds) in [("busy=429x1x2", 2.0), ("busy=503x1x2", 2.0), ("busy=500x1x2", 2.0), ("busy=502x2", 0.1)] {
+    for (fault, seconds) in
+        [("busy=429x1x2", 2.0), ("busy=503x1x2", 2.0), ("busy=500x1x2", 2.0), ("busy=502x2", 0.1)]
+    {
         let Some(shop) = Snowflake::project(&[("models/m.sql", &table(fault))]) else { return };
         shop.kpi(&["run"]).expect(0);
         let log = shop.log();
@@ -26,7 +28,14 @@ fn a_service_that_asks_for_peace_gets_it() {
             .filter_map(|entry| entry["at"].as_f64())
             .collect();
         assert!(at.len() > 1 && at[1] - at[0] >= seconds, "{fault}: {at:?}");
-        assert!(log.iter().filter(|entry| entry["ran"] == true && entry["sql"].as_str().unwrap_or("").contains("emulate:")).count() == 1);
+        assert!(
+            log.iter()
+                .filter(
+                    |entry| entry["ran"] == true && entry["sql"].as_str().unwrap_or("").contains("emulate:")
+                )
+                .count()
+                == 1
+        );
     }
 }
 
@@ -55,7 +64,8 @@ fn tokens_expire_under_many_workers() {
         })
         .collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let Some(shop) = Snowflake::with(&files, "threads: 16\nsession_parameters: {EMULATE_RENEW_EVERY: 3}\n") else {
+    let Some(shop) = Snowflake::with(&files, "threads: 16\nsession_parameters: {EMULATE_RENEW_EVERY: 3}\n")
+    else {
         return;
     };
     for _ in 0..2 {
@@ -166,7 +176,9 @@ fn proxies_are_those_of_the_environment_or_of_the_target() {
     let call = shop.project.kpi_with(&[("http_proxy", &address), ("no_proxy", "127.0.0.1")], &["run"]);
     assert_eq!(call.code, 0, "{}", call.text());
     assert_eq!(proxy.seen().len(), seen);
-    let Some(own) = Snowflake::with(&[MODEL], &format!("proxy_host: 127.0.0.1\nproxy_port: {}\n", proxy.port)) else {
+    let Some(own) =
+        Snowflake::with(&[MODEL], &format!("proxy_host: 127.0.0.1\nproxy_port: {}\n", proxy.port))
+    else {
         return;
     };
     own.kpi(&["run"]).expect(0);
@@ -188,7 +200,8 @@ fn a_proxy_that_refuses_is_told_without_its_password() {
     );
     assert!(!call.text().contains("proxy-s3cret") && !call.text().contains("c29tZW9uZ"), "{}", call.text());
     let text = shop.plain(&call.text());
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("cannot be reached") || line.contains("hint:")).collect();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.contains("cannot be reached") || line.contains("hint:")).collect();
     let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
     assert_snapshot!(lines.join("\n"));
 }

@@ -36,7 +36,11 @@ impl SqlLog for StatementLog {
 
     fn noted(&self, text: &str) {
         let message = format!("{} adapter: {text}", self.target);
-        self.sink.emit(Event::new("AdapterEventDebug", Level::Debug, message).with("name", self.target).with("base_msg", text));
+        self.sink.emit(
+            Event::new("AdapterEventDebug", Level::Debug, message)
+                .with("name", self.target)
+                .with("base_msg", text),
+        );
     }
 
     fn opened(&self, connection: &str) {

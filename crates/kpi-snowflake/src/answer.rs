@@ -330,14 +330,20 @@ mod tests {
     #[test]
     fn every_type_of_snowflake_is_read() {
         let types = [
-            (json!({"type": "fixed", "precision": 38, "scale": 0}), vec!["0", "-1", "99999999999999999999999999999999999999"]),
+            (
+                json!({"type": "fixed", "precision": 38, "scale": 0}),
+                vec!["0", "-1", "99999999999999999999999999999999999999"],
+            ),
             (json!({"type": "fixed", "precision": 10, "scale": 2}), vec!["12.30", "-0.01", "99999999.99"]),
             (
                 json!({"type": "fixed", "precision": 38, "scale": 37}),
                 vec!["0.0000000000000000000000000000000000001", "-9.9999999999999999999999999999999999999"],
             ),
             (json!({"type": "real"}), vec!["1.5", "1e+100", "5e-324", "-0", "inf", "-inf", "NaN"]),
-            (json!({"type": "decfloat", "precision": 38}), vec!["1.2345678901234567890123456789012345678", "1e+200"]),
+            (
+                json!({"type": "decfloat", "precision": 38}),
+                vec!["1.2345678901234567890123456789012345678", "1e+200"],
+            ),
             (json!({"type": "boolean"}), vec!["1", "0", "true"]),
             (json!({"type": "text", "length": 20}), vec!["", "it's", "\u{1F600}"]),
             (json!({"type": "text", "length": 134217728}), vec!["null"]),
@@ -348,7 +354,10 @@ mod tests {
             (json!({"type": "timestamp_ntz", "scale": 0}), vec!["1735689600", "-62135596800"]),
             (json!({"type": "timestamp_ntz", "scale": 3}), vec!["1735689600.001"]),
             (json!({"type": "timestamp_ntz", "scale": 6}), vec!["-0.000001"]),
-            (json!({"type": "timestamp_ntz", "scale": 9}), vec!["1735689600.123456789", "253402300799.999999999"]),
+            (
+                json!({"type": "timestamp_ntz", "scale": 9}),
+                vec!["1735689600.123456789", "253402300799.999999999"],
+            ),
             (json!({"type": "timestamp_ltz", "scale": 9}), vec!["1735689600.123456789", "-1.500000000"]),
             (json!({"type": "timestamp_tz", "scale": 0}), vec!["1735689600 1440"]),
             (
@@ -363,7 +372,10 @@ mod tests {
             (json!({"type": "map"}), vec!["{\"k\": 1}"]),
             (json!({"type": "geography"}), vec!["{\"coordinates\": [1, 2], \"type\": \"Point\"}"]),
             (json!({"type": "geometry"}), vec!["POINT(1 2)"]),
-            (json!({"type": "vector", "vectorDimension": 3, "fields": [{"type": "real"}]}), vec!["[1.0,2.5,-3.0]"]),
+            (
+                json!({"type": "vector", "vectorDimension": 3, "fields": [{"type": "real"}]}),
+                vec!["[1.0,2.5,-3.0]"],
+            ),
             (json!({"type": "vector", "vectorDimension": 2, "fields": [{"type": "fixed"}]}), vec!["[1,2]"]),
         ];
         let mut lines = Vec::new();

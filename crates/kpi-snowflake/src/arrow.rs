@@ -21,11 +21,13 @@ type Row = Vec<Option<String>>;
 /// # Errors
 /// Bytes that are no stream, columns of another kind than the answer says.
 pub(crate) fn rows(bytes: &[u8], columns: &[ResultColumn]) -> Result<Vec<Row>, ServiceError> {
-    let broken = |what: String| ServiceError::Malformed(format!("a result in Arrow that cannot be read: {what}"));
+    let broken =
+        |what: String| ServiceError::Malformed(format!("a result in Arrow that cannot be read: {what}"));
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| broken(error.to_string()))?;
+    let reader =
+        StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| broken(error.to_string()))?;
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.map_err(|error| broken(error.to_string()))?;
@@ -291,7 +293,8 @@ mod tests {
                 column
             })
             .collect();
-        let arrays = columns.into_iter().zip(&names).map(|((_, array), name)| (name.as_str(), array)).collect();
+        let arrays =
+            columns.into_iter().zip(&names).map(|((_, array), name)| (name.as_str(), array)).collect();
         let encoded = base64::engine::general_purpose::STANDARD.encode(stream(arrays));
         let answer = Answer::of(&json!({
             "queryResultFormat": "arrow", "rowtype": rowtype, "rowsetBase64": encoded
@@ -301,7 +304,12 @@ mod tests {
             .iter()
             .zip(&answer.columns)
             .map(|(text, column)| {
-                format!("{} {}: {}", column.kind, column.scale.unwrap_or(0), text.as_deref().unwrap_or("null"))
+                format!(
+                    "{} {}: {}",
+                    column.kind,
+                    column.scale.unwrap_or(0),
+                    text.as_deref().unwrap_or("null")
+                )
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
@@ -312,7 +320,8 @@ mod tests {
 
     #[test]
     fn what_is_no_stream_is_told() {
-        let columns = Answer::of(&json!({"rowtype": [{"name": "A", "type": "fixed", "scale": 0}]})).unwrap().columns;
+        let columns =
+            Answer::of(&json!({"rowtype": [{"name": "A", "type": "fixed", "scale": 0}]})).unwrap().columns;
         assert!(rows(b"nothing of the kind", &columns).is_err());
         assert!(rows(&stream(vec![("A", one(StringArray::from(vec!["x"])))]), &columns).is_err());
         assert_eq!(rows(b"", &columns).unwrap(), Vec::<Row>::new());

@@ -20,7 +20,8 @@ fn refused(message: impl Into<String>) -> ServiceError {
     ServiceError::Settings {
         message: message.into(),
         hint: Some(
-            "for unattended runs use a key pair ('private_key_path') or a programmatic access token".to_owned(),
+            "for unattended runs use a key pair ('private_key_path') or a programmatic access token"
+                .to_owned(),
         ),
     }
 }
@@ -48,14 +49,20 @@ impl Waiting {
     pub async fn token(self, address: &str) -> Result<String, ServiceError> {
         let opened = open(address);
         // Where no browser opens, or another one should be used, a person opens the page.
-        let head = if opened { "Log in to Snowflake in the browser that opens, or at" } else { "Log in to Snowflake at" };
+        let head = if opened {
+            "Log in to Snowflake in the browser that opens, or at"
+        } else {
+            "Log in to Snowflake at"
+        };
         eprintln!("{head}\n  {address}");
         let listener = self.0;
         tokio::task::spawn_blocking(move || token_of_browser(&listener, PATIENCE))
             .await
             .ok()
             .flatten()
-            .ok_or_else(|| refused(format!("nobody logged in in the browser within {} seconds", PATIENCE.as_secs())))
+            .ok_or_else(|| {
+                refused(format!("nobody logged in in the browser within {} seconds", PATIENCE.as_secs()))
+            })
     }
 }
 

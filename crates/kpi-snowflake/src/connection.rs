@@ -441,7 +441,8 @@ impl SnowflakeConnection {
                 }
                 Err(Unstaged::Failed(error)) => return Err(error),
                 Err(Unstaged::Closed(why)) => {
-                    self.notes.push(format!("{relation}: its rows are inserted; no stage can be used: {why}"));
+                    self.notes
+                        .push(format!("{relation}: its rows are inserted; no stage can be used: {why}"));
                     // What is closed for one session is closed for the others, and finding out takes its time.
                     drop(exchange.settings.no_stage.set(why));
                 }

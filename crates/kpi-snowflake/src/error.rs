@@ -174,7 +174,9 @@ fn hint_of_login(code: &str) -> Option<&'static str> {
         "390303" | "390318" | "390302" | "394400" | "394600" => {
             "the token has expired or is not valid: fetch a new one, and check the environment variable that it comes from"
         }
-        "390190" | "390191" => "check that the account has an identity provider, and that the user is known to it",
+        "390190" | "390191" => {
+            "check that the account has an identity provider, and that the user is known to it"
+        }
         "390422" => "the network policy of the account does not let this address in",
         _ => return None,
     })

@@ -78,11 +78,9 @@ impl Login {
         match (&settings.authentication, &proof) {
             (Authentication::KeyPair { .. }, _) => {}
             (Authentication::Password { password, mfa: false, .. }, _) => prove(&[("PASSWORD", password)]),
-            (Authentication::Password { password, .. }, Proof::Kept(token)) => prove(&[
-                ("PASSWORD", password),
-                ("AUTHENTICATOR", "USERNAME_PASSWORD_MFA"),
-                ("TOKEN", token),
-            ]),
+            (Authentication::Password { password, .. }, Proof::Kept(token)) => {
+                prove(&[("PASSWORD", password), ("AUTHENTICATOR", "USERNAME_PASSWORD_MFA"), ("TOKEN", token)])
+            }
             (Authentication::Password { password, passcode, .. }, _) => {
                 prove(&[
                     ("PASSWORD", password),

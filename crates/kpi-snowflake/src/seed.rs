@@ -145,15 +145,20 @@ mod tests {
     #[test]
     fn batches_hold_what_a_statement_may() {
         let many = table(25_000, "x");
-        let counts: Vec<u64> = Source::Table(&many).batches().unwrap().map(|batch| batch.unwrap().0).collect();
+        let counts: Vec<u64> =
+            Source::Table(&many).batches().unwrap().map(|batch| batch.unwrap().0).collect();
         assert_eq!(counts, [10_000, 10_000, 5_000]);
         let wide = table(3, &"y".repeat(500 * 1024));
-        let counts: Vec<u64> = Source::Table(&wide).batches().unwrap().map(|batch| batch.unwrap().0).collect();
+        let counts: Vec<u64> =
+            Source::Table(&wide).batches().unwrap().map(|batch| batch.unwrap().0).collect();
         assert_eq!(counts, [1, 1, 1]);
         let none = table(0, "");
         assert_eq!(Source::Table(&none).batches().unwrap().count(), 0);
         // What one statement holds goes no other way.
         assert!(Source::Table(&many).is_large().unwrap() && Source::Table(&wide).is_large().unwrap());
-        assert!(!Source::Table(&table(10_000, "x")).is_large().unwrap() && !Source::Table(&none).is_large().unwrap());
+        assert!(
+            !Source::Table(&table(10_000, "x")).is_large().unwrap()
+                && !Source::Table(&none).is_large().unwrap()
+        );
     }
 }

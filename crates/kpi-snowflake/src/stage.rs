@@ -96,9 +96,8 @@ impl SnowflakeConnection {
         ))?;
         let place = Place::of(&answer.upload.unwrap_or(Json::Null), &name)?;
         let exchange = self.exchange();
-        let sent = runtime().and_then(|runtime| {
-            runtime.block_on(upload(&exchange.client, &exchange.settings, place, text))
-        });
+        let sent = runtime()
+            .and_then(|runtime| runtime.block_on(upload(&exchange.client, &exchange.settings, place, text)));
         sent.map_err(Unstaged::from)
     }
 

@@ -178,7 +178,9 @@ pub(crate) fn is_idempotent(sql: &str) -> bool {
     match word(0) {
         // A query with a CTE may end in an insert.
         "with" => !sql.to_ascii_lowercase().contains("insert"),
-        "select" | "show" | "describe" | "desc" | "explain" | "use" | "list" | "ls" | "values" | "put" => true,
+        "select" | "show" | "describe" | "desc" | "explain" | "use" | "list" | "ls" | "values" | "put" => {
+            true
+        }
         "create" => {
             word(1) == "or" && word(2) == "replace" || sql.to_ascii_lowercase().contains("if not exists")
         }
@@ -255,7 +257,14 @@ mod tests {
 
     #[test]
     fn a_block_is_no_transaction() {
-        for sql in ["begin", "BEGIN;", "begin transaction", "-- a\nbegin name t", "start transaction", "begin /* c */"] {
+        for sql in [
+            "begin",
+            "BEGIN;",
+            "begin transaction",
+            "-- a\nbegin name t",
+            "start transaction",
+            "begin /* c */",
+        ] {
             assert!(opens_transaction(sql), "{sql}");
         }
         for sql in ["begin let x := 1; end", "begin insert into t values (1); end;", "select 1", ""] {

@@ -22,7 +22,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) enum Place {
     S3(Box<S3>),
     /// An address that says by itself, or by a header, that the file may come.
-    Address { url: String, headers: Vec<(&'static str, String)> },
+    Address {
+        url: String,
+        headers: Vec<(&'static str, String)>,
+    },
 }
 
 /// A file in S3, and the session's credentials for it.
@@ -102,14 +105,22 @@ impl Place {
                 if !token.is_empty() {
                     let url = match endpoint.as_str() {
                         _ if own => format!("{endpoint}/{bucket}/{path}"),
-                        "" if flag("useVirtualUrl") => format!("https://{bucket}.storage.googleapis.com/{path}"),
+                        "" if flag("useVirtualUrl") => {
+                            format!("https://{bucket}.storage.googleapis.com/{path}")
+                        }
                         "" if flag("useRegionalUrl") || region.eq_ignore_ascii_case("me-central2") => {
-                            format!("https://storage.{}.rep.googleapis.com/{bucket}/{path}", region.to_lowercase())
+                            format!(
+                                "https://storage.{}.rep.googleapis.com/{bucket}/{path}",
+                                region.to_lowercase()
+                            )
                         }
                         "" => format!("https://storage.googleapis.com/{bucket}/{path}"),
                         host => format!("https://{host}/{bucket}/{path}"),
                     };
-                    return Ok(Self::Address { url, headers: vec![("authorization", format!("Bearer {token}"))] });
+                    return Ok(Self::Address {
+                        url,
+                        headers: vec![("authorization", format!("Bearer {token}"))],
+                    });
                 }
                 if signed.is_empty() {
                     return Err(closed("the stage gave no address for its file"));
@@ -147,11 +158,8 @@ async fn to_s3(settings: &SnowflakeSettings, s3: S3, text: Vec<u8>) -> Result<()
     if let Some(proxy) = &settings.proxy {
         options = options.with_proxy_url(proxy);
     }
-    let retries = RetryConfig {
-        max_retries: ATTEMPTS as usize - 1,
-        retry_timeout: PATIENCE,
-        ..RetryConfig::default()
-    };
+    let retries =
+        RetryConfig { max_retries: ATTEMPTS as usize - 1, retry_timeout: PATIENCE, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::new()
         .with_region(s3.region)
         .with_bucket_name(s3.bucket)
@@ -278,7 +286,8 @@ mod tests {
         );
         let encrypted = json!({"encryptionMaterial": {"queryStageMasterKey": "k"}, "stageInfo": s3});
         assert!(Place::of(&encrypted, "rows_0.csv").is_err());
-        let server_side = json!({"encryptionMaterial": [null], "stageInfo": {"locationType": "S3", "location": "b/"}});
+        let server_side =
+            json!({"encryptionMaterial": [null], "stageInfo": {"locationType": "S3", "location": "b/"}});
         assert!(Place::of(&server_side, "rows_0.csv").is_ok());
     }
 }

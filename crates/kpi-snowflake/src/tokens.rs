@@ -151,7 +151,8 @@ impl Exchange {
         let body = json!({"oldSessionToken": old, "requestType": "RENEW"});
         let mut attempt = 0;
         loop {
-            let url = self.url("/session/token-request", &[("requestId", &uuid::Uuid::new_v4().to_string())])?;
+            let url =
+                self.url("/session/token-request", &[("requestId", &uuid::Uuid::new_v4().to_string())])?;
             match post(&self.client, &url, &body, Some(&master), REQUEST_TIMEOUT).await {
                 Sent::Answer(answer) => {
                     if let (Some(session), Some(master)) = (

@@ -68,9 +68,7 @@ pub(crate) fn client(settings: &SnowflakeSettings) -> Result<Client, ServiceErro
         })?;
         client = client.proxy(proxy);
     }
-    client
-        .build()
-        .map_err(|error| ServiceError::Unreachable { message: chain(&error), may_have_run: false })
+    client.build().map_err(|error| ServiceError::Unreachable { message: chain(&error), may_have_run: false })
 }
 
 /// Posts a body, with a token where there is one.
@@ -81,7 +79,8 @@ pub(crate) async fn post(
     token: Option<&str>,
     timeout: Duration,
 ) -> Sent {
-    let mut request = client.post(url.clone()).timeout(timeout).header("accept", "application/json").json(body);
+    let mut request =
+        client.post(url.clone()).timeout(timeout).header("accept", "application/json").json(body);
     if let Some(token) = token {
         request = request.header("authorization", format!("Snowflake Token=\"{token}\""));
     }
