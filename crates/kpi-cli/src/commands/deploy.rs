@@ -60,17 +60,14 @@ fn settings(matches: Option<&ArgMatches>) -> Result<Settings, Diagnostic> {
     Ok(Settings { keep, history_schema, staging_suffix, rebuild })
 }
 
-/// Two engines over one project: that of production, and that of what is built beside it.
+/// A project in production, and what an engine beside it is made of.
 struct Sides {
     project: Arc<Project>,
     production: Arc<Engine>,
-    staged: Option<(Manifest, Loaded2)>,
-}
-
-/// What the second engine needs besides its manifest.
-struct Loaded2 {
     adapter: Arc<dyn kpi_adapter::Adapter>,
     shared: Arc<kpi_manifest::context::Shared>,
+    /// Its relations are in the staging schemas.
+    staged: Arc<Manifest>,
 }
 
 impl Sides {
@@ -82,12 +79,12 @@ impl Sides {
         let sink: Arc<dyn EventSink> = session.messages.clone();
         let production =
             Engine::new(Arc::new(manifest), project.clone(), adapter.clone(), shared.clone(), options, sink);
-        Ok(Self { project, production, staged: Some((staged, Loaded2 { adapter, shared })) })
+        Ok(Self { project, production, adapter, shared, staged: Arc::new(staged) })
     }
 
     /// The engine of what is built beside production.
     fn beside(
-        &mut self,
+        &self,
         session: &Session,
         staging: &Arc<Staging>,
         project_hooks: bool,
@@ -100,10 +97,8 @@ impl Sides {
             ..options
         };
         let sink: Arc<dyn EventSink> = session.messages.clone();
-        let (manifest, rest) = self.staged.take().ok_or_else(|| {
-            Diagnostic::error("K0940", "Runtime Error", "the project was built beside production already")
-        })?;
-        Ok(Engine::new(Arc::new(manifest), self.project.clone(), rest.adapter, rest.shared, options, sink))
+        let (project, adapter, shared) = (self.project.clone(), self.adapter.clone(), self.shared.clone());
+        Ok(Engine::new(self.staged.clone(), project, adapter, shared, options, sink))
     }
 }
 
@@ -131,7 +126,7 @@ pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
     let messages = &session.messages;
     let loaded = session.load(None)?;
     let selected = select::nodes(session, &loaded, Task::Build)?;
-    let mut sides = Sides::of(session, loaded, &settings.staging_suffix)?;
+    let sides = Sides::of(session, loaded, &settings.staging_suffix)?;
     let project = sides.project.clone();
     if selected.is_empty() {
         messages.say(
@@ -147,7 +142,7 @@ pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
     write::graph_summary(session, &project, &sides.production.manifest)?;
     let mut deployments = Deployments::open(&sides.production, &session.invocation.id, settings)?;
     begin(session, &mut deployments, Kind::Deploy)?;
-    let built = build(session, &mut sides, &deployments, &selected);
+    let built = build(session, &sides, &deployments, &selected);
     let (engine, staging, summary) = match built {
         Ok(built) => built,
         Err(error) => {
@@ -160,28 +155,27 @@ pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
     let RunSummary { mut results, elapsed, interrupted, broken } = summary;
     summary::finished(messages, &engine.manifest, &results, elapsed);
     summary::ended(messages, &engine.manifest, &results, elapsed);
-    let good = !interrupted && broken.is_none() && summary::succeeded(&engine.manifest, &results);
-    let published = match good {
-        true => Some(deployments.publish(&engine, &selected)),
-        false => {
-            let status = if interrupted { "interrupted" } else { "failed" };
-            deployments.give_up(status, "what was built did not pass")?;
-            None
-        }
-    };
-    drop(deployments);
     for result in &mut results {
         as_in_production(result, &staging);
     }
     write::run_results(session, &project, &results, elapsed)?;
-    sides.production.adopt_compiled(&engine, &staging);
     if !interrupted {
         engine.show_failures(&results);
     }
+    summary::end(messages, &engine.manifest, &results, interrupted);
+    let good = !interrupted && broken.is_none() && summary::succeeded(&engine.manifest, &results);
+    let published = if good {
+        messages.say("DeploymentPublishing", Level::Info, "All is good: changing production");
+        Some(deployments.publish(&engine, &selected))
+    } else {
+        let status = if interrupted { "interrupted" } else { "failed" };
+        deployments.give_up(status, "what was built did not pass")?;
+        None
+    };
+    drop(deployments);
+    sides.production.adopt_compiled(&engine, &staging);
     drop(engine);
-    let manifest = sides.production.into_manifest();
-    write::manifest(session, &project, &manifest)?;
-    summary::end(messages, &manifest, &results, interrupted);
+    write::manifest(session, &project, &sides.production.into_manifest())?;
     if let Some(error) = broken {
         return Err(error.into());
     }
@@ -209,7 +203,7 @@ type Built = (Arc<Engine>, Arc<Staging>, RunSummary);
 
 fn build(
     session: &Session,
-    sides: &mut Sides,
+    sides: &Sides,
     deployments: &Deployments,
     selected: &[Arc<str>],
 ) -> Result<Built, Diagnostic> {
@@ -273,7 +267,7 @@ pub fn rollback(session: &Session, matches: &ArgMatches) -> Outcome {
     }
     let loaded = session.load(None)?;
     let selected = select::nodes(session, &loaded, Task::Clone)?;
-    let mut sides = Sides::of(session, loaded, &settings.staging_suffix)?;
+    let sides = Sides::of(session, loaded, &settings.staging_suffix)?;
     let mut deployments = Deployments::open(&sides.production, &session.invocation.id, settings)?;
     let Some(to) = to.filter(|_| !list) else {
         print(&listed(
@@ -289,7 +283,7 @@ pub fn rollback(session: &Session, matches: &ArgMatches) -> Outcome {
         return Ok(if restoration.impossible.is_empty() { Ending::Good } else { Ending::NodeFailed });
     }
     begin(session, &mut deployments, Kind::Rollback)?;
-    let restored = bring_back(session, matches, &mut sides, &mut deployments, &target, &selected);
+    let restored = bring_back(session, matches, &sides, &mut deployments, &target, &selected);
     match restored {
         Ok(ending) => Ok(ending),
         Err(error) => {
@@ -302,7 +296,7 @@ pub fn rollback(session: &Session, matches: &ArgMatches) -> Outcome {
 fn bring_back(
     session: &Session,
     matches: &ArgMatches,
-    sides: &mut Sides,
+    sides: &Sides,
     deployments: &mut Deployments,
     target: &Target,
     selected: &[Arc<str>],
@@ -342,7 +336,10 @@ fn bring_back(
         let RunSummary { mut results, elapsed, interrupted, .. } = engine.run(Task::Test, &tests)?;
         results.iter_mut().for_each(|result| as_in_production(result, &staging));
         summary::finished(messages, &engine.manifest, &results, elapsed);
-        write::run_results(session, &sides.project, &results, elapsed).map_err(first)?;
+        write::run_results(session, &sides.project, &results, elapsed).map_err(|mut failure| {
+            let unknown = || Diagnostic::error("K0940", "Runtime Error", "the results cannot be written");
+            failure.0.pop().unwrap_or_else(unknown)
+        })?;
         summary::end(messages, &engine.manifest, &results, interrupted);
         if interrupted {
             deployments.give_up("interrupted", "broken off while the tests ran")?;
@@ -381,14 +378,6 @@ fn bring_back(
 
 fn deployments_suffix(matches: &ArgMatches) -> Result<String, Diagnostic> {
     settings(Some(matches)).map(|settings| settings.staging_suffix)
-}
-
-fn first(failure: crate::session::Failure) -> Diagnostic {
-    let mut errors = failure.0;
-    match errors.is_empty() {
-        true => Diagnostic::error("K0940", "Runtime Error", "the results cannot be written"),
-        false => errors.swap_remove(0),
-    }
 }
 
 /// What a rollback would do.
