@@ -19,6 +19,7 @@ fn a_login_says_who_it_is_and_never_more() {
         "passcode: '123456'\n",
         "authenticator: oauth\ntoken: secret-token\n",
         "authenticator: programmatic_access_token\ntoken: secret-token\n",
+        "s3_stage_vpce_dns_name: bucket.vpce.example\n",
         "query_tag: nightly\nclient_session_keep_alive: true\nsession_parameters: {timezone: UTC}\n",
     ] {
         let Some(text) = login(settings) else { return };

@@ -10,7 +10,7 @@ use crate::error::ServiceError;
 use crate::login::Login;
 use crate::session::Signer;
 use crate::settings::SnowflakeSettings;
-use crate::statement::{first_word, is_idempotent, session_setting};
+use crate::statement::{first_word, is_idempotent, opens_transaction, session_setting};
 use crate::tokens::Renewed;
 use crate::transport::{ATTEMPTS, REQUEST_TIMEOUT, Sent, client, code, pause, post};
 use parking_lot::Mutex;
@@ -44,6 +44,10 @@ pub(crate) struct State {
     running: Option<(String, String)>,
     /// What was set in the session, by its name: `use warehouse`, `alter session set query_tag` and their like.
     pub set: Vec<(String, String)>,
+    /// How often the session was opened anew.
+    pub session: u64,
+    /// The session in which the last transaction began.
+    began_in: u64,
 }
 
 /// One session's talk with the service.
@@ -128,7 +132,14 @@ impl Exchange {
     /// Runs a statement to its end.
     async fn statement(&self, sql: &str) -> Result<Answer, ServiceError> {
         let request_id = uuid::Uuid::new_v4().to_string();
-        let asked = std::mem::take(&mut self.state.lock().asked);
+        let (asked, elsewhere) = {
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.asked), state.began_in != state.session)
+        };
+        // A sign of life may have found the session gone, and have opened another one.
+        if asked.in_transaction && elsewhere && first_word(sql) != "rollback" {
+            return Err(ServiceError::TransactionLost);
+        }
         let mut body = Map::new();
         body.insert("sqlText".into(), sql.into());
         body.insert("asyncExec".into(), false.into());
@@ -143,6 +154,9 @@ impl Exchange {
         let result = self.run(sql, &request_id, &body, asked.in_transaction).await;
         let mut state = self.state.lock();
         state.running = None;
+        if result.is_ok() && opens_transaction(sql) {
+            state.began_in = state.session;
+        }
         if result.is_ok()
             && !asked.describe_only
             && let Some((name, set)) = session_setting(sql)

@@ -31,7 +31,11 @@ impl From<AdapterError> for Unstaged {
         match error.kind {
             // Nobody wants the rows any more.
             AdapterErrorKind::Cancelled => Self::Failed(error),
-            _ => Self::Closed(error.message.lines().next().unwrap_or_default().to_owned()),
+            // In one line of the log, without the query's id.
+            _ => {
+                let lines: Vec<&str> = error.message.lines().filter(|line| !line.starts_with("  ")).collect();
+                Self::Closed(lines.join(" "))
+            }
         }
     }
 }

@@ -184,6 +184,7 @@ impl Exchange {
             body = signer.login().await?;
         }
         self.log_in(body).await?;
+        self.state.lock().session += 1;
         self.set_again().await?;
         Ok(Renewed::Session)
     }

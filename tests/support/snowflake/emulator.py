@@ -19,7 +19,7 @@ A statement asks for a fault in a comment, `/* emulate: NAME=VALUE */`:
 
 A statement is known by its request id: one that comes again with `retry=true` is not run but answered as the first time.
 Session parameters ask too: `EMULATE_RENEW_EVERY` (the token expires after so many statements) and
-`EMULATE_MASTER_SECONDS` (how long the master token holds). Warehouses `ASLEEP` and `HIDDEN` run nothing. `logins.py` says
+`EMULATE_MASTER_SECONDS` (how long the master token holds), `EMULATE_LAST_BEAT` (a sign of life comes too late). Warehouses `ASLEEP` and `HIDDEN` run nothing. `logins.py` says
 who may come in, `fabricated.py` makes schemas that hold very much, `stages.py` takes files.
 
 Tests look at `/emulator/log?database=X` (what was sent, in order), at `/emulator/rows` (POST of SQL: rows as texts) and at
@@ -276,9 +276,7 @@ class Emulator:
         elif path == "/oauth/token-request":
             response = self.logins.refresh(request, body, "")
         elif path == "/session/heartbeat":
-            session = self.sessions.get(fake.to_token(request))
-            self.log.append({"database": session.database if session else "", "heartbeat": True})
-            response = JSONResponse({"success": True, "code": None, "message": None, "data": None})
+            response = await self.heartbeat(fake.to_token(request))
         elif path == "/session/token-request":
             response = self.renew(request, json.loads(body))
         elif path == "/queries/v1/query-request":
@@ -370,6 +368,15 @@ class Emulator:
         data.update(masterToken=master, validityInSeconds=3600, masterValidityInSeconds=validity, sessionId=session.number, **brought)
         data["sessionInfo"].update(warehouseName=session.warehouse, roleName=session.role)
         return JSONResponse({"code": None, "message": None, **answer})
+
+    async def heartbeat(self, token):
+        session = self.sessions.get(token)
+        self.log.append({"database": session.database if session else "", "heartbeat": True})
+        if session and session.parameters.get("EMULATE_LAST_BEAT"):
+            await self.end(session, token)
+            self.stale.add(token)
+            return JSONResponse({"data": None, "code": "390112", "success": False, "message": "Your session has expired."})
+        return JSONResponse({"success": True, "code": None, "message": None, "data": None})
 
     def renew(self, request, asked):
         master, old = fake.to_token(request), asked.get("oldSessionToken")
