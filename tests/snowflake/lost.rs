@@ -146,8 +146,7 @@ fn a_transaction_does_not_go_on_in_another_session() {
 
 #[test]
 fn a_sign_of_life_that_comes_too_late_ends_the_transaction() {
-    let settings =
-        "client_session_keep_alive: true\nsession_parameters: {EMULATE_MASTER_SECONDS: 4, EMULATE_LAST_BEAT: 1}\n";
+    let settings = "client_session_keep_alive: true\nsession_parameters: {EMULATE_MASTER_SECONDS: 4, EMULATE_LAST_BEAT: 1}\n";
     let Some(shop) = shop(settings) else { return };
     let sql = "begin; insert into sales.t values (1); /* emulate: running=6 */ select 1; \
                insert into sales.t values (2); commit";
