@@ -14,6 +14,7 @@ mod deploy;
 mod deprecations;
 mod deps;
 mod docs;
+mod dry_run;
 mod errors;
 mod events;
 mod expectations;

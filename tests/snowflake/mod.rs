@@ -4,6 +4,7 @@
 
 mod catalog;
 mod configs;
+mod cost;
 mod deploy;
 mod example;
 mod expectations;

@@ -171,6 +171,16 @@ impl Snowflake {
     /// The statements since `from` (a length of [`Self::log`]), without query comments, in one line each; the
     /// database's name is `shop`.
     pub fn sent(&self, from: usize) -> Vec<String> {
+        // What a run asks about its own cost is the business of `cost.rs`.
+        const ABOUT_COST: [&str; 3] =
+            ["query_history_by_session", "get_query_operator_stats", "show warehouses like"];
+        let mut sent = self.all_sent(from);
+        sent.retain(|sql| !ABOUT_COST.iter().any(|word| sql.contains(word)));
+        sent
+    }
+
+    /// As [`Self::sent`], with the questions about cost.
+    pub fn all_sent(&self, from: usize) -> Vec<String> {
         self.log()[from..]
             .iter()
             .filter(|entry| entry["describe"] != true)

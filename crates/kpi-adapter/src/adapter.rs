@@ -65,6 +65,20 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// From now on the target remembers which node sent which statement, so that [`Connection::costs`] can tell what each
+    /// cost. Does nothing where statements have no cost of their own.
+    fn watch_costs(&self) {}
+
+    /// Whether [`Connection::costs`] can tell anything: statements of this target are paid for one by one.
+    fn knows_costs(&self) -> bool {
+        false
+    }
+
+    /// This target for calls that only look: where the database can, it refuses to write. `None`: it cannot.
+    fn looking_only(&self) -> Option<Arc<dyn Adapter>> {
+        None
+    }
+
     /// How Python models run beside this target; `None`: not at all.
     fn python(&self) -> Option<crate::PythonTarget> {
         None
@@ -241,8 +255,28 @@ pub trait Connection: Send {
         Vec::new()
     }
 
-    /// The comment of statements that the session makes by itself. Those of others have it already.
-    fn carry(&mut self, _comment: Option<&crate::QueryComment>) {}
+    /// The node (or `master`) that the session works for from now on, and the comment of statements that the session makes
+    /// by itself. Those of others have it already.
+    fn carry(&mut self, _node: &Arc<str>, _comment: Option<&crate::QueryComment>) {}
+
+    /// What all sessions' statements cost since they are [watched](Adapter::watch_costs); `None`: the target has no such
+    /// figures. Asking for more than the history ends after `budget` where `detail` leaves that open.
+    ///
+    /// # Errors
+    /// The database's: no right to see it, no warehouse to ask with.
+    fn costs(
+        &mut self,
+        _detail: crate::CostDetail,
+        _budget: std::time::Duration,
+    ) -> Result<Option<crate::RunCost>, AdapterError> {
+        Ok(None)
+    }
+
+    /// What a query would read, without running it.
+    ///
+    /// # Errors
+    /// The database's: the query is wrong, or what it reads is not there.
+    fn estimate(&mut self, sql: &str) -> Result<crate::Estimate, AdapterError>;
 }
 
 /// How a table is copied.

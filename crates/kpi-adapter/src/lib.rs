@@ -16,6 +16,7 @@ mod cell;
 mod column;
 mod column_object;
 mod constraints;
+mod cost;
 mod dates;
 mod decimal;
 mod decimal_object;
@@ -43,6 +44,9 @@ pub use agate::AgateTable;
 pub use cache::RelationCache;
 pub use column::Column;
 pub use column_object::ColumnClass;
+pub use cost::{
+    CostDetail, CostFigures, CreditPrice, Estimate, NodeCost, Partitions, RunCost, WarehouseCost,
+};
 pub use decimal::Decimal;
 pub use facts::AdapterFacts;
 pub use jinja_adapter::{AdapterObject, ApiObject};

@@ -7,7 +7,7 @@ use crate::{
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where executed SQL is reported.
 pub trait SqlLog: Send + Sync {
@@ -91,8 +91,9 @@ impl NodeConnection {
     pub fn assign(&self, name: impl Into<Arc<str>>, comment: Option<QueryComment>) {
         let mut state = self.state.lock();
         state.name = name.into();
+        let name = state.name.clone();
         if let Some(session) = state.session.as_mut() {
-            session.carry(comment.as_ref());
+            session.carry(&name, comment.as_ref());
         }
         state.comment = comment;
     }
@@ -120,7 +121,7 @@ impl NodeConnection {
         if state.session.is_none() {
             let name = state.name.clone();
             let mut session = self.adapter.connect(&name)?;
-            session.carry(state.comment.as_ref());
+            session.carry(&name, state.comment.as_ref());
             *self.cancel.lock() = Some(session.cancel_handle());
             state.session = Some(session);
             if let Some(log) = &self.log {
@@ -370,6 +371,31 @@ impl NodeConnection {
             return Ok(Vec::new());
         }
         self.with_session(|session| session.change_marks(relations))
+    }
+
+    /// See [`Connection::costs`]. Where no session was opened nothing was sent that could cost anything.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn costs(
+        &self,
+        detail: crate::CostDetail,
+        budget: Duration,
+    ) -> Result<Option<crate::RunCost>, AdapterError> {
+        self.reported(
+            "-- what the statements of the run cost",
+            |_| "OK".to_owned(),
+            |session| session.costs(detail, budget),
+        )
+    }
+
+    /// See [`Connection::estimate`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn estimate(&self, sql: &str) -> Result<crate::Estimate, AdapterError> {
+        let sql = self.comment(sql);
+        self.logged(&format!("explain {sql}"), |_| "OK".to_owned(), |session| session.estimate(&sql))
     }
 
     /// Loads a CSV file into an empty table.

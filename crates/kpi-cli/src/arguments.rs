@@ -408,6 +408,23 @@ fn result_format(command: Command) -> Command {
     ))
 }
 
+/// What a run costs, afterwards and beforehand.
+fn cost(command: Command) -> Command {
+    command
+        .arg(
+            value(
+                "cost",
+                "DETAIL",
+                "How much is asked about the cost of a run: none, basic, auto (default), full",
+            )
+            .value_parser(PossibleValuesParser::new(kpi_adapter::CostDetail::WORDS))
+            .ignore_case(true)
+            .hide_possible_values(true),
+        )
+        .arg(flag("dry-run", "Build nothing: tell what would be done and what it would read"))
+        .arg(text_or_json("With --dry-run, format of what is told").requires("dry-run"))
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     let sub = |name: &'static str, about: &'static str| Command::new(name).about(about);
@@ -442,16 +459,16 @@ pub fn command() -> Command {
                     .help("Show the version"),
             ),
     )
-    .subcommand(result_format(event_time(empty(store_failures(full_refresh(resource_types(selection(sub(
+    .subcommand(cost(result_format(event_time(empty(store_failures(full_refresh(resource_types(selection(sub(
         "build",
         "Run seeds, models and snapshots, and test each before what needs it",
-    )))))))
+    ))))))))
         .arg(flag("show", "Show a sample of each seed"))
         .arg(flag("export-saved-queries", "Accepted for compatibility").alias("include-saved-query").hide(true))
         .arg(flag("no-export-saved-queries", "Accepted for compatibility").alias("no-include-saved-query").hide(true))))
-    .subcommand(event_time(empty(full_refresh(selection(sub("run", "Build models"))))))
-    .subcommand(result_format(store_failures(resource_types(selection(sub("test", "Test data"))))))
-    .subcommand(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample")))
+    .subcommand(cost(event_time(empty(full_refresh(selection(sub("run", "Build models")))))))
+    .subcommand(cost(result_format(store_failures(resource_types(selection(sub("test", "Test data")))))))
+    .subcommand(cost(full_refresh(selection(sub("seed", "Load CSV files into tables"))).arg(flag("show", "Show a sample"))))
     .subcommand(full_refresh(resource_types(selection(sub(
         "clone",
         "Point relations at those of the environment whose manifest is in --state",
@@ -459,7 +476,7 @@ pub fn command() -> Command {
     .subcommand(deploy())
     .subcommand(rollback())
     .subcommand(full_refresh(sub("retry", "Run again what failed or was skipped in the last run")))
-    .subcommand(empty(selection(sub("snapshot", "Record changes of rows over time"))))
+    .subcommand(cost(empty(selection(sub("snapshot", "Record changes of rows over time")))))
     .subcommand(
         resource_types(inline(empty(full_refresh(selection(sub("compile", "Render models to SQL without running them"))))))
             .arg(output(&["text", "json"], "Format of a single model on the terminal"))

@@ -85,6 +85,7 @@ const VALUES: &[(&str, bool, Option<&str>)] = &[
     ("event_time_end", true, None),
     ("sample", true, None),
     ("result_format", true, None),
+    ("cost", true, None),
     ("inline", false, None),
     ("inline_direct", false, None),
     ("output", false, None),
@@ -158,6 +159,7 @@ const RENAMED: &[(&str, &str)] = &[
 /// The flags that a dbt project may set, besides behaviour flags. A native project may set all.
 const OF_PROJECTS: &[&str] = &[
     "cache_selected_only",
+    "cost",
     "debug",
     "fail_fast",
     "indirect_selection",

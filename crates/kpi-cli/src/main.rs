@@ -5,8 +5,10 @@
 // An error ends the command: how large it is does not matter.
 #![allow(clippy::result_large_err)]
 
+mod amounts;
 mod arguments;
 mod commands;
+mod cost_lines;
 mod deprecations;
 mod event_shapes;
 mod flags;

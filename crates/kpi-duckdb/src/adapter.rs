@@ -318,6 +318,13 @@ impl Adapter for DuckDbAdapter {
         }
     }
 
+    /// DuckDB itself refuses to write: files are opened to be read, and one that is not there yet is an empty database in
+    /// memory.
+    fn looking_only(&self) -> Option<Arc<dyn Adapter>> {
+        let settings = self.shared.settings.looking_only(&self.shared.base)?;
+        Some(Arc::new(Self::new(settings, self.shared.base.clone())))
+    }
+
     fn facts(&self) -> AdapterFacts {
         let settings = &self.shared.settings;
         let mut facts = AdapterFacts::common(self);

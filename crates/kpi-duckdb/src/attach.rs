@@ -83,6 +83,27 @@ impl Attachment {
         Ok(attachment)
     }
 
+    /// An empty database that ends with the session.
+    pub(crate) fn in_memory(name: &str) -> Self {
+        let alias = Some(format!("\"{}\"", name.replace('"', "\"\"")));
+        Self { path: ":memory:".into(), alias, ..Self::default() }
+    }
+
+    /// Nothing is written into it, and a file that is not there is not made.
+    pub(crate) fn only_read(&mut self, base: &std::path::Path) {
+        let is_file = self.kind.is_none() && !self.is_ducklake && !self.path.contains(':');
+        let file = base.join(&self.path);
+        if is_file && !file.exists() {
+            let name = crate::settings::database_of_path(&self.path);
+            let alias = self.alias.take();
+            *self = Self::in_memory(&name);
+            self.alias = alias.or_else(|| self.alias.take());
+        } else if self.path != ":memory:" {
+            self.read_only = true;
+            self.options.remove("read_only");
+        }
+    }
+
     /// `ATTACH IF NOT EXISTS ...`. A relative path is taken from `base`.
     pub(crate) fn to_sql(&self, base: Option<&std::path::Path>) -> String {
         let mut path = self.path.clone();

@@ -4,11 +4,12 @@ use crate::adapter::Shared;
 use crate::attach::escaped;
 use crate::decode::append_rows;
 use crate::errors;
+use crate::explain;
 use crate::types::TypeNode;
 use duckdb::types::Value as DuckValue;
 use kpi_adapter::{
-    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    QueryResult, Relation, RelationType, SeedColumn, Table, TableCopy,
+    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Estimate,
+    Fetch, QueryResult, Relation, RelationType, SeedColumn, Table, TableCopy,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -192,6 +193,11 @@ impl Connection for DuckDbConnection {
     fn execute_with(&mut self, sql: &str, bindings: &[Cell]) -> Result<QueryResult, AdapterError> {
         let table = self.run(sql, Fetch::All, bindings)?;
         Ok(QueryResult { response: AdapterResponse::ok(), table })
+    }
+
+    fn estimate(&mut self, sql: &str) -> Result<Estimate, AdapterError> {
+        let rows = self.texts(&explain::statement(sql))?;
+        Ok(rows.first().and_then(|row| row.get(1)).map(|plan| explain::estimate(plan)).unwrap_or_default())
     }
 
     fn begin(&mut self) -> Result<(), AdapterError> {

@@ -9,6 +9,7 @@ mod connection;
 mod decode;
 mod errors;
 mod exchange;
+mod explain;
 mod settings;
 mod types;
 mod versions;

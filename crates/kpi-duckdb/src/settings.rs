@@ -116,6 +116,27 @@ fn flag(value: &Json, key: &str) -> Result<bool, AdapterError> {
 }
 
 impl DuckDbSettings {
+    /// The same databases, to be looked at only. `None`: they lie at a service that cannot be told so.
+    pub(crate) fn looking_only(&self, base: &Path) -> Option<Self> {
+        if self.is_motherduck() {
+            return None;
+        }
+        let mut settings = self.clone();
+        let missing = self.file.as_ref().is_some_and(|file| !file.exists());
+        for attachment in &mut settings.attach {
+            attachment.only_read(base);
+        }
+        if missing {
+            settings.file = None;
+            settings.path = ":memory:".into();
+            settings.config_options.remove("access_mode");
+            settings.attach.insert(0, Attachment::in_memory(&self.database));
+        } else if self.file.is_some() {
+            settings.config_options.insert("access_mode".into(), "READ_ONLY".into());
+        }
+        Some(settings)
+    }
+
     /// Reads a target's settings. Relative paths are taken from `base`, the project's folder.
     ///
     /// # Errors

@@ -75,7 +75,8 @@ impl Engine {
         let as_is = in_front.is_empty() || !self.options.inject_ephemeral_ctes || is_python_model;
         let code: Arc<str> = if as_is { own.clone() } else { ctes::inject(&own, &in_front).into() };
         let mut path = None;
-        if node.resource_type != ResourceType::SqlOperation && node.resource_type != ResourceType::Seed {
+        let has_file = !matches!(node.resource_type, ResourceType::SqlOperation | ResourceType::Seed);
+        if has_file && !self.options.dry_run {
             let target = self.artifact_path("compiled", node);
             let target = scope.batch.as_ref().map_or_else(|| target.clone(), |batch| batch.path(&target));
             self.sink.emit(Event::new(

@@ -28,7 +28,7 @@ impl NodeScope {
 
 impl Engine {
     /// Whether the node's relation exists in this environment.
-    fn exists(&self, connection: &Arc<NodeConnection>, node: &Node) -> Result<bool> {
+    pub(crate) fn exists(&self, connection: &Arc<NodeConnection>, node: &Node) -> Result<bool> {
         let (database, schema) = (node.database.as_deref(), &*node.schema);
         if let Some(known) = self.cache.lookup(database, schema, &node.alias) {
             return Ok(known.is_some());

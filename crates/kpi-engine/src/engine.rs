@@ -4,7 +4,7 @@ use crate::compile::Compiled;
 use crate::microbatch::EventTimeOptions;
 use crate::report::Reporter;
 use indexmap::IndexSet;
-use kpi_adapter::{Adapter, AdapterFacts, NodeConnection, RelationCache, Table};
+use kpi_adapter::{Adapter, AdapterFacts, CostDetail, NodeConnection, RelationCache, RunCost, Table};
 use kpi_artifacts::NodeResult;
 use kpi_diagnostics::{Diagnostic, EventSink};
 use kpi_jinja::{Environment, Value};
@@ -77,6 +77,10 @@ pub struct Options {
     pub warning_is_error: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Width of a result line.
     pub printer_width: usize,
+    /// How much is asked about the cost of a run.
+    pub cost: CostDetail,
+    /// Nothing is written, no file either, and a view that is not built yet is read through its query.
+    pub dry_run: bool,
     /// `skip_nodes_if_on_run_start_fails`
     pub skip_nodes_if_on_run_start_fails: bool,
     /// `on-run-start` and `on-run-end` run.
@@ -94,6 +98,8 @@ pub struct RunSummary {
     pub results: Vec<NodeResult>,
     /// Wall seconds of the run.
     pub elapsed: f64,
+    /// What it cost, where the target knows that.
+    pub cost: Option<RunCost>,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
     /// A hook that did not compile: it ends the command, but what ran before it ran.

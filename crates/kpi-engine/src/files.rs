@@ -30,6 +30,9 @@ impl Engine {
     /// # Errors
     /// The folder or file cannot be written.
     pub(crate) fn write_text(&self, path: &str, text: &str) -> Result<()> {
+        if self.options.dry_run {
+            return Ok(());
+        }
         let full = self.project.root.join(path);
         let failed = |e: std::io::Error| {
             Error::new(ErrorKind::Runtime, format!("cannot write {}: {e}", full.display()))

@@ -35,6 +35,11 @@ impl Engine {
         found.into_iter().map(|(_, _, _, id)| id).collect()
     }
 
+    /// How many hooks of a kind there are.
+    pub(crate) fn hook_count(&self, kind: &str) -> usize {
+        self.hooks_of(kind).len()
+    }
+
     /// Runs the hooks of a kind one after the other; after the first that fails the others are skipped.
     /// Returns whether all passed.
     ///

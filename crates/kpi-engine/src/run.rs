@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::report::Reporter;
 use crate::scheduler::{self, Share, Start};
 use chrono::Utc;
-use kpi_adapter::{NodeConnection, Relation};
+use kpi_adapter::{CostDetail, NodeConnection, Relation};
 use kpi_artifacts::{NodeResult, NodeStatus, Timing};
 use kpi_diagnostics::{Diagnostic, Level, Running};
 use kpi_manifest::{Node, NodeId, ResourceType};
@@ -59,6 +59,9 @@ impl Engine {
             matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test | Task::Clone);
         let hooks = self.options.project_hooks
             && matches!(task, Task::Run | Task::Build | Task::Seed | Task::Snapshot | Task::Test);
+        if builds && self.options.cost != CostDetail::None {
+            self.adapter.watch_costs();
+        }
         let master = self.connection("master");
         let mut summary = RunSummary::default();
         let mut start_failed = false;
@@ -110,13 +113,20 @@ impl Engine {
         let mut results = shared.results.into_inner();
         summary.results.append(&mut results);
         if hooks && !summary.interrupted {
+            if builds && self.hook_count("on-run-end") > 0 {
+                // The hooks see what the nodes cost.
+                summary.cost = self.measure(&master, &mut summary.results, clock.elapsed());
+            }
             let names = |results: &[NodeResult]| self.end_hook_names(results);
             summary.broken = self.run_hooks("on-run-end", &master, &mut summary.results, names).err();
         }
         self.write_validations()
             .map_err(|error| Diagnostic::error("K0901", "Runtime Error", error.message().to_owned()))?;
-        master.close();
         summary.elapsed = clock.elapsed().as_secs_f64();
+        if builds && !summary.interrupted {
+            summary.cost = self.measure(&master, &mut summary.results, clock.elapsed());
+        }
+        master.close();
         Ok(summary)
     }
 

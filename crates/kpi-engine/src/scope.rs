@@ -156,7 +156,8 @@ impl NodeScope {
         {
             return Err(not_inferred(node, &call));
         }
-        if target.is_ephemeral() {
+        let stands_in = self.node.is_some() && self.engine.is_read_through(target, &self.connection)?;
+        if target.is_ephemeral() || stands_in {
             if self.node.is_none() {
                 return Err(Error::compilation(format!(
                     "Operations can not ref() ephemeral nodes, but {} is ephemeral",

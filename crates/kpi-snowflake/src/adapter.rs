@@ -1,6 +1,7 @@
 //! The target: settings, and a session for each worker.
 
 use crate::connection::SnowflakeConnection;
+use crate::cost::ledger::Ledger;
 use crate::exchange::Exchange;
 use crate::session::{ApiSession, runtime};
 use crate::settings::SnowflakeSettings;
@@ -16,14 +17,27 @@ const STRATEGIES: &[&str] = &["append", "merge", "delete+insert", "insert_overwr
 
 /// A Snowflake target. Cheap to make: a session logs in with its first statement.
 pub struct SnowflakeAdapter {
-    settings: Arc<SnowflakeSettings>,
+    shared: Arc<Shared>,
     running: Mutex<Vec<Weak<Exchange>>>,
+}
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    pub settings: Arc<SnowflakeSettings>,
+    pub ledger: Ledger,
+    /// Statements that may change anything are refused.
+    pub looks_only: bool,
 }
 
 impl SnowflakeAdapter {
     /// A target with these settings.
     pub fn new(settings: SnowflakeSettings) -> Self {
-        Self { settings: Arc::new(settings), running: Mutex::default() }
+        Self::of(Arc::new(settings), false)
+    }
+
+    fn of(settings: Arc<SnowflakeSettings>, looks_only: bool) -> Self {
+        let shared = Shared { settings, ledger: Ledger::default(), looks_only };
+        Self { shared: Arc::new(shared), running: Mutex::default() }
     }
 
     /// A target from a profile's output or a `[targets.x]` table. Relative paths begin at `base`.
@@ -41,8 +55,9 @@ impl Adapter for SnowflakeAdapter {
     }
 
     fn connect(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        let session = ApiSession::new(&self.settings).map_err(|error| error.into_adapter_error(false))?;
-        let connection = SnowflakeConnection::new(Box::new(session));
+        let session =
+            ApiSession::new(&self.shared.settings).map_err(|error| error.into_adapter_error(false))?;
+        let connection = SnowflakeConnection::new(Box::new(session), self.shared.clone());
         let mut running = self.running.lock();
         running.retain(|exchange| exchange.strong_count() > 0);
         running.push(Arc::downgrade(&connection.exchange()));
@@ -59,15 +74,15 @@ impl Adapter for SnowflakeAdapter {
     }
 
     fn target_fields(&self) -> Map<String, Json> {
-        self.settings.shown.clone()
+        self.shared.settings.shown.clone()
     }
 
     fn default_database(&self) -> Option<Arc<str>> {
-        Some(self.settings.database.as_str().into())
+        Some(self.shared.settings.database.as_str().into())
     }
 
     fn default_schema(&self) -> Arc<str> {
-        self.settings.schema.as_str().into()
+        self.shared.settings.schema.as_str().into()
     }
 
     /// Names are upper-cased by the database unless they are quoted, so dbt-snowflake quotes none.
@@ -78,7 +93,7 @@ impl Adapter for SnowflakeAdapter {
     fn debug_fields(&self) -> Vec<(String, String)> {
         let order =
             ["account", "user", "database", "warehouse", "role", "schema", "authenticator", "query_tag"];
-        let shown = &self.settings.shown;
+        let shown = &self.shared.settings.shown;
         let rest = shown.keys().map(String::as_str).filter(|key| !order.contains(key) && *key != "type");
         order
             .into_iter()
@@ -107,7 +122,19 @@ impl Adapter for SnowflakeAdapter {
     }
 
     fn own_warehouse(&self, config: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-        config("snowflake_warehouse").filter(|own| Some(own) != self.settings.warehouse.as_ref())
+        config("snowflake_warehouse").filter(|own| Some(own) != self.shared.settings.warehouse.as_ref())
+    }
+
+    fn watch_costs(&self) {
+        self.shared.ledger.open();
+    }
+
+    fn knows_costs(&self) -> bool {
+        true
+    }
+
+    fn looking_only(&self) -> Option<Arc<dyn Adapter>> {
+        Some(Arc::new(Self::of(self.shared.settings.clone(), true)))
     }
 
     fn cancel_all(&self) {

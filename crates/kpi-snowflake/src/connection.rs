@@ -1,27 +1,30 @@
 //! A session as the engine uses it: statements, transactions, what there is in a schema, seeds.
 
+use crate::adapter::Shared;
 use crate::answer::Answer;
 use crate::error::ServiceError;
 use crate::exchange::{Asked, Exchange};
 use crate::seed::{Batches, Source};
 use crate::session::{Client, runtime};
 use crate::stage::Unstaged;
-use crate::statement::{first_word, opens_transaction, split};
+use crate::statement::{behind_comments, first_word, opens_transaction, split, words};
 use crate::versions;
 use kpi_adapter::{
-    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CsvFormat, Fetch,
-    Policy, QueryComment, QueryResult, Relation, RelationType, SeedColumn, Table, TableCopy,
+    AdapterError, AdapterErrorKind, AdapterResponse, Cancel, Cell, Column, Connection, CostDetail, CsvFormat,
+    Estimate, Fetch, Policy, QueryComment, QueryResult, Relation, RelationType, RunCost, SeedColumn, Table,
+    TableCopy,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many rows a `show` brings at once.
 const PAGE: usize = 10_000;
 
 pub(crate) struct SnowflakeConnection {
-    client: Box<dyn Client>,
+    pub(crate) client: Box<dyn Client>,
     in_transaction: bool,
     /// A statement inside a transaction failed: the session is of use again only after a rollback.
     broken: bool,
@@ -29,6 +32,11 @@ pub(crate) struct SnowflakeConnection {
     comment: Option<QueryComment>,
     /// For the debug log.
     notes: Vec<String>,
+    /// The node that the session works for, or `master`.
+    node: Arc<str>,
+    /// The warehouse in use when the last statement ended.
+    pub(crate) warehouse: Option<String>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 struct Abort(Arc<Exchange>);
@@ -43,8 +51,18 @@ impl Cancel for Abort {
 }
 
 impl SnowflakeConnection {
-    pub(crate) fn new(client: Box<dyn Client>) -> Self {
-        Self { client, in_transaction: false, broken: false, comment: None, notes: Vec::new() }
+    pub(crate) fn new(client: Box<dyn Client>, shared: Arc<Shared>) -> Self {
+        let node = "master".into();
+        Self {
+            client,
+            in_transaction: false,
+            broken: false,
+            comment: None,
+            node,
+            warehouse: None,
+            notes: Vec::new(),
+            shared,
+        }
     }
 
     pub(crate) fn exchange(&self) -> Arc<Exchange> {
@@ -56,7 +74,19 @@ impl SnowflakeConnection {
         if self.broken && first_word(sql) != "rollback" {
             self.rolled_back()?;
         }
+        if self.shared.looks_only && !only_looks(sql) {
+            return Err(refused(sql));
+        }
         let result = self.client.run(sql, Asked { in_transaction: self.in_transaction, ..asked });
+        let (query_id, warehouse) = match &result {
+            Ok(answer) => (answer.query_id.as_str(), answer.warehouse.as_deref()),
+            Err(error) => (error.query_id(), None),
+        };
+        let session = self.client.exchange().session_id();
+        self.shared.ledger.note(query_id, session, &self.node, sql, warehouse);
+        if let Some(warehouse) = warehouse.filter(|name| self.warehouse.as_deref() != Some(name)) {
+            self.warehouse = Some(warehouse.to_owned());
+        }
         match result {
             Ok(answer) => {
                 self.note_transaction(sql);
@@ -139,6 +169,22 @@ impl SnowflakeConnection {
             })
             .collect())
     }
+}
+
+/// Whether statements change nothing, as far as their first words tell.
+fn only_looks(sql: &str) -> bool {
+    const LOOKING: [&str; 9] =
+        ["select", "with", "show", "describe", "desc", "explain", "list", "ls", "rollback"];
+    split(sql)
+        .into_iter()
+        .all(|statement| words(statement).next().is_none_or(|word| LOOKING.contains(&word.as_str())))
+}
+
+fn refused(sql: &str) -> AdapterError {
+    let first = behind_comments(sql).lines().next().unwrap_or_default();
+    let shown: String = first.chars().take(60).collect();
+    AdapterError::new(AdapterErrorKind::Statement, format!("a dry run does not run this statement: {shown}"))
+        .with_hint("a macro sends it while the node is compiled")
 }
 
 /// What Snowflake's drivers call the end of a statement: `SUCCESS 3` where rows changed or came.
@@ -380,8 +426,20 @@ impl Connection for SnowflakeConnection {
             .collect())
     }
 
-    fn carry(&mut self, comment: Option<&QueryComment>) {
+    fn carry(&mut self, node: &Arc<str>, comment: Option<&QueryComment>) {
+        self.node = node.clone();
         self.comment = comment.cloned();
+    }
+
+    fn costs(&mut self, detail: CostDetail, budget: Duration) -> Result<Option<RunCost>, AdapterError> {
+        self.ask_costs(detail, budget)
+    }
+
+    fn estimate(&mut self, sql: &str) -> Result<Estimate, AdapterError> {
+        let sql = sql.trim().trim_end_matches(';');
+        let answer = self.query(&format!("explain using json {sql}"))?;
+        let plan = answer.rows.first().and_then(|row| row.first()).and_then(|cell| cell.as_deref());
+        Ok(plan.and_then(crate::cost::explain::estimate).unwrap_or_default())
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {
@@ -491,4 +549,34 @@ fn is_missing(error: &AdapterError) -> bool {
     error.message.contains("002003")
         || error.message.contains("002043")
         || error.message.contains("does not exist")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_looks_may_run_in_a_dry_run() {
+        for sql in [
+            "select 1",
+            "-- note\n(select 1)",
+            "show tables; describe table t",
+            "with a as (select 1) select 1",
+            "",
+        ] {
+            assert!(only_looks(sql), "{sql}");
+        }
+        for sql in [
+            "create table t (n int)",
+            "select 1; drop table t",
+            "/* select */ insert into t values (1)",
+            "call p()",
+        ] {
+            assert!(!only_looks(sql), "{sql}");
+        }
+        assert_eq!(
+            refused("/* {} */ create table t as\nselect 1").message,
+            "a dry run does not run this statement: create table t as"
+        );
+    }
 }

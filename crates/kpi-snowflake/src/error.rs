@@ -62,6 +62,14 @@ impl ServiceError {
         Self::Login { code: code.to_owned(), message: text(answer, "/message").to_owned() }
     }
 
+    /// The service's id of the statement that failed; empty where it has none.
+    pub fn query_id(&self) -> &str {
+        match self {
+            Self::Statement { query_id, .. } => query_id,
+            _ => "",
+        }
+    }
+
     /// The error as adapters tell it: code and SQLSTATE in front, as Snowflake's drivers print them.
     pub fn into_adapter_error(self, cancelled: bool) -> AdapterError {
         match self {

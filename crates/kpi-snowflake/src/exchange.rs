@@ -36,6 +36,8 @@ pub(crate) struct Asked {
 pub(crate) struct State {
     pub session_token: String,
     pub master_token: String,
+    /// The service's number of the session.
+    pub session_id: Option<u64>,
     /// The client crate's login, to log in anew once the master token has expired.
     pub login: Option<Json>,
     asked: Asked,
@@ -114,6 +116,11 @@ impl Exchange {
         let Ok(url) = url else { return };
         // Whether it arrives or not, the statement's own answer tells how it ended.
         drop(post(&self.client, &url, &body, Some(&self.token()), Duration::from_secs(10)).await);
+    }
+
+    /// The service's number of the session; `None`: it has not been opened yet.
+    pub fn session_id(&self) -> Option<u64> {
+        self.state.lock().session_id
     }
 
     pub fn token(&self) -> String {

@@ -8,6 +8,7 @@ mod answer;
 mod arrow;
 mod browser;
 mod connection;
+mod cost;
 mod error;
 mod exchange;
 mod key;

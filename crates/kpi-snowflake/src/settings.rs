@@ -1,14 +1,16 @@
 //! What a profile says of a Snowflake target.
 
+use crate::cost::rates::CreditsPerHour;
 use crate::tokens::Kept;
-use kpi_adapter::{AdapterError, AdapterErrorKind};
+use kpi_adapter::{AdapterError, AdapterErrorKind, CreditPrice};
 use kpi_diagnostics::nearest;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Keys that dbt-snowflake's profiles have, and `passcode`, `session_parameters` and `oauth_token_url` of our own.
+/// Keys that dbt-snowflake's profiles have, and `passcode`, `session_parameters`, `oauth_token_url`, `credit_price` and
+/// `credits_per_hour` of our own.
 const KEYS: &[&str] = &[
     "type",
     "account",
@@ -47,6 +49,8 @@ const KEYS: &[&str] = &[
     "workload_identity_provider",
     "workload_identity_entra_resource",
     "platform_detection_timeout_seconds",
+    "credit_price",
+    "credits_per_hour",
 ];
 
 /// Keys whose values are secrets: never in `target`, `debug`, logs or artifacts.
@@ -128,6 +132,10 @@ pub struct SnowflakeSettings {
     pub(crate) session_parameters: Map<String, Json>,
     pub(crate) proxy: Option<String>,
     pub(crate) accept_invalid_certificates: bool,
+    /// `credit_price`: what a credit costs.
+    pub(crate) credit_price: Option<CreditPrice>,
+    /// `credits_per_hour`: rates of warehouses, instead of those that are published.
+    pub(crate) credits_per_hour: CreditsPerHour,
     /// The profile's output without secrets, for `target` in templates.
     pub(crate) shown: Map<String, Json>,
 }
@@ -267,9 +275,27 @@ impl SnowflakeSettings {
             session_parameters,
             proxy,
             accept_invalid_certificates: flag(output, "insecure_mode")?,
+            credit_price: credit_price(output)?,
+            credits_per_hour: CreditsPerHour::read(output.get("credits_per_hour")).ok_or_else(|| {
+                wrong("'credits_per_hour' of the target must be a number, or a mapping of warehouses to numbers")
+                    .with_hint("for instance `credits_per_hour: {TRANSFORMING: 1.35}`")
+            })?,
             account,
             shown,
         })
+    }
+}
+
+/// `3.90`, or with the currency `3.90 EUR`.
+fn credit_price(output: &Map<String, Json>) -> Result<Option<CreditPrice>, AdapterError> {
+    let Some(written) = text(output, "credit_price")? else { return Ok(None) };
+    let mut words = written.split_whitespace();
+    let amount = words.next().and_then(|word| word.parse::<f64>().ok());
+    let currency = words.next().unwrap_or_default().to_owned();
+    match amount.filter(|amount| amount.is_finite() && *amount >= 0.0 && words.next().is_none()) {
+        Some(amount) => Ok(Some(CreditPrice { amount, currency })),
+        None => Err(wrong(format!("'credit_price' of the target is no price of a credit: {written}"))
+            .with_hint("write a number, or a number and a currency: `credit_price: 3.90 EUR`")),
     }
 }
 

@@ -171,6 +171,29 @@ fn leading_words(sql: &str, count: usize) -> Vec<String> {
     words
 }
 
+/// A statement from its first word on, behind comments and parentheses.
+pub(crate) fn behind_comments(sql: &str) -> &str {
+    let mut rest = sql;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';' || c == '(');
+        if let Some(comment) = rest.strip_prefix("--").or_else(|| rest.strip_prefix("//")) {
+            rest = comment.split_once('\n').map_or("", |(_, after)| after);
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/").map_or("", |(_, after)| after);
+        } else {
+            return rest;
+        }
+    }
+}
+
+/// The words of a statement, in lower case, from behind comments and parentheses on.
+pub(crate) fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
+    behind_comments(sql)
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+}
+
 /// Whether a statement that may have run can be run again with the same outcome.
 pub(crate) fn is_idempotent(sql: &str) -> bool {
     let words = first_words(sql);

@@ -54,6 +54,7 @@ impl Exchange {
             let mut state = self.state.lock();
             state.session_token = session_token;
             state.master_token = master_token;
+            state.session_id = answer.pointer("/data/sessionId").and_then(Json::as_u64);
         }
         let validity = answer.pointer("/data/masterValidityInSeconds").and_then(Json::as_i64);
         if self.settings.keep_alive && !self.beating.swap(true, Ordering::AcqRel) {

@@ -54,6 +54,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from time_travel import TimeTravel
 
+import history
+
 FAULT = re.compile(r"/\*\s*emulate:\s*(\w+)=(\S+)\s*\*/")
 TEXT = {"type": "text", "length": 16777216, "byteLength": 16777216, "nullable": True, "precision": None, "scale": None,
         "database": "", "schema": "", "table": "", "collation": None}
@@ -138,11 +140,12 @@ class Account:
             like = re.search(r"(?i)like\s+'([^']*)'", sql)
             rows = [
                 [name, "SUSPENDED", kept.get("WAREHOUSE_SIZE", "X-Small"), kept.get("AUTO_SUSPEND", "600"),
-                 kept.get("AUTO_RESUME", "true").lower(), kept.get("COMMENT", "")]
+                 kept.get("AUTO_RESUME", "true").lower(), kept.get("COMMENT", ""), kept.get("WAREHOUSE_TYPE", "STANDARD"),
+                 kept.get("RESOURCE_CONSTRAINT", "")]
                 for name, kept in self.warehouses.items()
                 if not like or like[1].upper() == name
             ]
-            return ["name", "state", "size", "auto_suspend", "auto_resume", "comment"], rows
+            return ["name", "state", "size", "auto_suspend", "auto_resume", "comment", "type", "resource_constraint"], rows
         if match := re.match(rf"(?is)create\s+role\s+(?:if\s+not\s+exists\s+)?({OBJECT})(.*)", sql):
             self.roles.setdefault(named(match[1])[0], self.properties(match[2]).get("COMMENT", ""))
             return done
@@ -259,6 +262,7 @@ class Emulator:
         self.parts = {}
         self.aborts = {}
         self.past = TimeTravel()
+        self.history = history.History()
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -479,7 +483,10 @@ class Emulator:
             else:
                 return {"success": False, "code": "000604", "message": "SQL execution canceled", "data": {
                     "errorCode": "000604", "sqlState": "57014", "queryId": str(uuid.uuid4()), "line": -1, "pos": -1}}
+        start = history.time.time()
         answer = await self.run(request, asked, session, faults)
+        asked_id = (answer.get("data") or {}).get("queryId")
+        self.history.note(self.account, session, plain(sql), asked_id, start, faults)
         if "running" in faults:
             query = (answer.get("data") or {}).get("queryId")
             self.background[query] = [int(faults["running"]), answer]
@@ -510,7 +517,10 @@ class Emulator:
             return self.refused("000606", "57P03", "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command.\n")
         if (staged := await self.stages.run(self, request, session, sql)) is not None:
             return staged
-        told = self.account.answer(sql, session) or self.fabricated.answer(sql)
+        try:
+            told = self.history.answer(sql, session) or self.account.answer(sql, session) or self.fabricated.answer(sql)
+        except history.Refused as error:
+            return self.refused(error.code, error.state, error.message)
         if told is None:
             try:
                 told = await asyncio.get_running_loop().run_in_executor(None, self.by_hand, request, sql)
@@ -600,8 +610,7 @@ class Emulator:
             return ["status"], [["Statement executed successfully."]]
         if match := re.match(r"(?is)explain\s+using\s+(json|tabular)\s+(.*)", sql):
             connection.cursor().execute(f"explain {match[2]}")
-            plan = {"GlobalStats": {"partitionsTotal": 10, "partitionsAssigned": 4, "bytesAssigned": 1048576}, "Operations": []}
-            return ["content"], [[json.dumps(plan)]]
+            return history.plan(match[2])
         return None
 
     @staticmethod

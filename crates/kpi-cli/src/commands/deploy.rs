@@ -4,7 +4,7 @@
 use super::{print, run, select, write};
 use crate::flags;
 use crate::session::{Ending, Loaded, Outcome, Session};
-use crate::summary;
+use crate::{cost_lines, summary};
 use chrono::NaiveDateTime;
 use clap::ArgMatches;
 use kpi_artifacts::NodeResult;
@@ -152,17 +152,21 @@ pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
             return Err(error.into());
         }
     };
-    let RunSummary { mut results, elapsed, interrupted, broken } = summary;
+    let RunSummary { mut results, elapsed, cost, interrupted, broken } = summary;
     summary::finished(messages, &engine.manifest, &results, elapsed);
     summary::ended(messages, &engine.manifest, &results, elapsed);
     for result in &mut results {
         as_in_production(result, &staging);
     }
     write::run_results(session, &project, &results, elapsed)?;
+    write::cost(session, &project, cost.as_ref())?;
     if !interrupted {
         engine.show_failures(&results);
     }
     summary::end(messages, &engine.manifest, &results, interrupted);
+    if let Some(cost) = &cost {
+        cost_lines::tell(messages, cost);
+    }
     let good = !interrupted && broken.is_none() && summary::succeeded(&engine.manifest, &results);
     let published = if good {
         messages.say("DeploymentPublishing", Level::Info, "All is good: changing production");

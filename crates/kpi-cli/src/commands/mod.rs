@@ -7,6 +7,7 @@ mod debug;
 mod deploy;
 mod deps;
 mod docs;
+mod dry_run;
 mod freshness;
 mod init;
 mod list;
@@ -251,12 +252,16 @@ fn encountered(messages: &Messages, failure: &Failure) {
 }
 
 fn dispatch(name: &str, session: &Session, matches: &ArgMatches) -> Outcome {
+    let build = |task| match dry_run::asked(matches) {
+        true => dry_run::dry_run(session, task),
+        false => run::run(session, task),
+    };
     match name {
-        "build" => run::run(session, Task::Build),
-        "run" => run::run(session, Task::Run),
-        "test" => run::run(session, Task::Test),
-        "seed" => run::run(session, Task::Seed),
-        "snapshot" => run::run(session, Task::Snapshot),
+        "build" => build(Task::Build),
+        "run" => build(Task::Run),
+        "test" => build(Task::Test),
+        "seed" => build(Task::Seed),
+        "snapshot" => build(Task::Snapshot),
         "clone" => run::clone(session),
         "deploy" => deploy::deploy(session, matches),
         "rollback" => deploy::rollback(session, matches),

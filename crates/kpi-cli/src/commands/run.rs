@@ -3,7 +3,8 @@
 use super::{select, write};
 use crate::flags::Flags;
 use crate::session::{Ending, Loaded, Outcome, Session};
-use crate::{interrupt, summary, text_table, warnings};
+use crate::{cost_lines, interrupt, summary, text_table, warnings};
+use kpi_adapter::CostDetail;
 use kpi_artifacts::{BatchResults, EarlierResult, NodeResult};
 use kpi_diagnostics::{Diagnostic, EventSink, Level};
 use kpi_engine::{Engine, EventTimeOptions, Options, RunSummary, Task};
@@ -21,8 +22,21 @@ const SAMPLE: usize = 10;
 /// # Errors
 /// A result format that there is not.
 pub fn engine(session: &Session, loaded: Loaded) -> Result<(Arc<Engine>, Arc<Project>), Diagnostic> {
+    engine_with(session, loaded, |_| ())
+}
+
+/// As [`engine`], with other options than those of the flags.
+///
+/// # Errors
+/// The same.
+pub fn engine_with(
+    session: &Session,
+    loaded: Loaded,
+    change: impl FnOnce(&mut Options),
+) -> Result<(Arc<Engine>, Arc<Project>), Diagnostic> {
     let Loaded { project, adapter, shared, manifest, previous: _ } = loaded;
-    let options = options(session, &project)?;
+    let mut options = options(session, &project)?;
+    change(&mut options);
     let sink: Arc<dyn EventSink> = session.messages.clone();
     let engine = Engine::new(Arc::new(manifest), project.clone(), adapter, shared, options, sink);
     Ok((engine, project))
@@ -61,6 +75,8 @@ pub fn options(session: &Session, project: &Project) -> Result<Options, Diagnost
             Arc::new(move |name| messages.rules().is_error(name))
         },
         printer_width: flags.number("printer_width").and_then(|n| usize::try_from(n).ok()).unwrap_or(80),
+        cost: cost_detail(flags)?,
+        dry_run: false,
         skip_nodes_if_on_run_start_fails: flags.switch("skip_nodes_if_on_run_start_fails"),
         project_hooks: true,
         staging: None,
@@ -79,6 +95,15 @@ fn result_format(flags: &Flags) -> Result<ResultFormat, Diagnostic> {
         Diagnostic::error("K0017", "Usage Error", error.message).with_hint(
             "--result-format COMPLETE, or '{result_format: COMPLETE, unexpected_index_column_names: [id]}'",
         )
+    })
+}
+
+/// `--cost`: how much is asked about the cost of a run.
+fn cost_detail(flags: &Flags) -> Result<CostDetail, Diagnostic> {
+    let Some(word) = flags.text("cost") else { return Ok(CostDetail::default()) };
+    CostDetail::of(word).ok_or_else(|| {
+        Diagnostic::error("K0019", "Usage Error", format!("'{word}' is no detail of --cost"))
+            .with_hint(format!("one of: {}", CostDetail::WORDS.join(", ")))
     })
 }
 
@@ -126,7 +151,7 @@ fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<s
     }
     write::graph_summary(session, &project, &engine.manifest)?;
     let outcome = engine.run(task, selected);
-    let RunSummary { results, elapsed, interrupted, broken } = match outcome {
+    let RunSummary { results, elapsed, cost, interrupted, broken } = match outcome {
         Ok(summary) => summary,
         Err(error) => {
             // What was understood is of use to other tools though nothing ran.
@@ -143,6 +168,7 @@ fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<s
     }
     summary::ended(messages, &engine.manifest, &results, elapsed);
     write::run_results(session, &project, &results, elapsed)?;
+    write::cost(session, &project, cost.as_ref())?;
     if let Some(error) = broken {
         write::manifest(session, &project, &engine.into_manifest())?;
         return Err(error.into());
@@ -159,6 +185,9 @@ fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<s
     let manifest = engine.into_manifest();
     write::manifest(session, &project, &manifest)?;
     summary::end(messages, &manifest, &results, interrupted);
+    if let Some(cost) = &cost {
+        cost_lines::tell(messages, cost);
+    }
     let succeeded = summary::succeeded(&manifest, &results);
     Ok(match (interrupted, succeeded) {
         (true, _) => Ending::Aborted,

@@ -1,6 +1,7 @@
 //! Artifacts of a command, unless `--no-write-json` says otherwise.
 
-use crate::session::{Failure, Session};
+use crate::session::{Failure, Session, VERSION};
+use kpi_adapter::RunCost;
 use kpi_artifacts::{
     Catalog, FreshnessResult, NodeResult, RunResults, SemanticManifest, Sources, write_json, write_manifest,
 };
@@ -98,6 +99,29 @@ pub fn sources(
     };
     write_json(&path, &sources).map_err(failed)?;
     written(session, "FreshnessResult", &path);
+    Ok(())
+}
+
+/// `target/cost.json`: what the run cost by warehouse and by node. That of an earlier run goes where this one knows none.
+pub fn cost(session: &Session, project: &Project, cost: Option<&RunCost>) -> Result<(), Failure> {
+    if !session.flags.switch("write_json") {
+        return Ok(());
+    }
+    let path = session.target_path(project).join("cost.json");
+    let Some(cost) = cost else {
+        let _absent = std::fs::remove_file(&path);
+        return Ok(());
+    };
+    let mut file = Map::new();
+    let metadata = json!({
+        "kpi_version": VERSION,
+        "generated_at": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        "invocation_id": session.invocation.id,
+    });
+    file.insert("metadata".into(), metadata);
+    file.extend(cost.to_json());
+    write_json(&path, &file).map_err(failed)?;
+    written(session, "RunCost", &path);
     Ok(())
 }
 

@@ -77,6 +77,14 @@ impl BatchRun {
         })
     }
 
+    /// One batch over the time of all, for a look at what they read together.
+    pub fn whole(&self) -> Option<Batch> {
+        let mut batch = self.batch(0)?;
+        batch.end = self.stretches.last()?.1;
+        batch.building = AtomicBool::new(true);
+        Some(batch)
+    }
+
     /// What came of all batches together.
     pub fn outcome(&self) -> Outcome {
         let mut results = BatchResults::default();
