@@ -6,7 +6,7 @@ use crate::support::snowflake::Snowflake;
 use insta::assert_snapshot;
 
 /// The statements of each model, under its name.
-fn by_model(shop: &Snowflake, from: usize, models: &[&str]) -> String {
+pub(super) fn by_model(shop: &Snowflake, from: usize, models: &[&str]) -> String {
     let mut text = String::new();
     for model in models {
         text.push_str(&format!("-- {model}\n"));
@@ -159,6 +159,40 @@ fn grants_follow_the_project() {
 }
 
 #[test]
+fn grants_that_were_copied_are_revoked_where_the_project_has_them_no_more() {
+    let Some(shop) = Snowflake::project(&[(
+        "models/m.sql",
+        "{{ config(materialized='table', copy_grants=true, grants={'select': var('readers'), 'insert': ['loader']}) }}\nselect 1 as id",
+    )]) else {
+        return;
+    };
+    shop.kpi(&["run", "--vars", "readers: [reader, analyst]"]).expect(0);
+    let mut text = String::new();
+    for readers in ["[reader]", "[reader]", "[reader, auditor]"] {
+        let from = shop.log().len();
+        shop.kpi(&["run", "--vars", &format!("readers: {readers}")]).expect(0);
+        text.push_str(&format!("== {readers}\n{}", by_model(&shop, from, &["m"])));
+    }
+    assert_snapshot!(text);
+}
+
+#[test]
+fn rows_that_tests_find_are_kept_by_the_flag() {
+    let Some(shop) = Snowflake::project(&[
+        ("models/m.sql", "{{ config(materialized='table') }}\nselect 1 as id"),
+        (
+            "models/schema.yml",
+            "models:\n- name: m\n  columns:\n  - name: id\n    data_tests: [{accepted_values: {name: two_only, arguments: {values: [2], quote: false}}}]\n",
+        ),
+    ]) else {
+        return;
+    };
+    shop.kpi(&["build"]).expect(1);
+    shop.kpi(&["test", "--store-failures"]).expect(1);
+    assert_eq!(shop.query("select value_field from {}.sales_dbt_test__audit.two_only"), ["1"]);
+}
+
+#[test]
 fn docs_become_comments() {
     let Some(shop) = Snowflake::project(&[
         (
@@ -189,7 +223,7 @@ fn contracts_are_kept() {
         ("models/bad.sql", "{{ config(materialized='table') }}\nselect 'x' as id, 'a' as name"),
         (
             "models/schema.yml",
-            "models:\n- name: good\n  config: {contract: {enforced: true}}\n  columns:\n  - {name: id, data_type: \"number(38,0)\", constraints: [{type: not_null}]}\n  - {name: name, data_type: varchar}\n\
+            "models:\n- name: good\n  config: {contract: {enforced: true}}\n  columns:\n  - {name: id, data_type: \"number(38,0)\", constraints: [{type: not_null}, {type: check, expression: id > 0}, {type: unique, warn_unenforced: false}]}\n  - {name: name, data_type: varchar}\n\
              - name: good_view\n  config: {contract: {enforced: true}}\n  columns:\n  - {name: id, data_type: \"number(38,0)\"}\n  - {name: name, data_type: varchar}\n\
              - name: bad\n  config: {contract: {enforced: true}}\n  columns:\n  - {name: id, data_type: \"number(38,0)\"}\n  - {name: name, data_type: varchar}\n",
         ),
@@ -197,7 +231,14 @@ fn contracts_are_kept() {
         return;
     };
     let call = shop.kpi(&["run"]).expect(1);
-    let text = format!("{}\n{}", by_model(&shop, 0, &["good", "good_view"]), shop.failure(&call, "bad"));
+    let warned: Vec<&str> =
+        call.stderr.lines().filter(|line| line.contains("constraint type")).map(|line| &line[10..]).collect();
+    let text = format!(
+        "{}\n{}\n{}",
+        by_model(&shop, 0, &["good", "good_view"]),
+        warned.join("\n"),
+        shop.failure(&call, "bad")
+    );
     assert_snapshot!(text);
 }
 

@@ -3,14 +3,19 @@
 //! Without a Python to run the emulator on, the tests say so and do nothing; `.ci/run` demands one.
 
 mod catalog;
+mod columns;
 mod configs;
 mod cost;
 mod deploy;
 mod example;
 mod expectations;
 mod faults;
+mod functions;
+mod kinds;
 mod logins;
 mod lost;
+mod python;
+mod quality;
 mod seeds;
 mod sessions;
 mod setup;

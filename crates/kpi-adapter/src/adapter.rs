@@ -1,6 +1,6 @@
 //! The trait that a target implements.
 
-use crate::{Column, Policy, Relation, Table};
+use crate::{CatalogIntegration, Column, Policy, Relation, Table};
 use kpi_diagnostics::Diagnostic;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -103,6 +103,23 @@ pub trait Adapter: Send + Sync {
         _at: chrono::DateTime<chrono::Utc>,
     ) -> Option<String> {
         None
+    }
+
+    /// The statements that run a Python model inside the database: `model` is the node as templates have it, `code` the
+    /// whole script. `None`: the target has no such thing.
+    ///
+    /// # Errors
+    /// A config that the target does not understand.
+    fn python_statements(&self, _model: &Json, _code: &str) -> Option<Result<Vec<String>, AdapterError>> {
+        None
+    }
+
+    /// Checks the catalogs that the project declares.
+    ///
+    /// # Errors
+    /// A kind that the target does not know, or settings that do not fit it.
+    fn check_catalogs(&self, _catalogs: &[CatalogIntegration]) -> Result<(), AdapterError> {
+        Ok(())
     }
 
     /// Runs the clean-up that a killed earlier run may owe, once before the first node. May do nothing.

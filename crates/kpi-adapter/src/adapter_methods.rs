@@ -153,11 +153,10 @@ impl Running<'_> {
                 Ok(Value::list(columns.iter().flat_map(Column::flatten).map(Column::into_value)))
             }
             "expand_target_column_types" => {
-                // DuckDB's strings have no length, so nothing is ever expanded. The arguments are checked all the same.
                 let [from, to] = args.bind(name, ["from_relation", "to_relation"])?;
-                relation_argument(from.as_ref(), name, "from_relation")?;
-                relation_argument(to.as_ref(), name, "to_relation")?;
-                Ok(Value::None)
+                let from = relation_argument(from.as_ref(), name, "from_relation")?;
+                let to = relation_argument(to.as_ref(), name, "to_relation")?;
+                self.widen_strings(interp, &from, &to)
             }
             "valid_snapshot_target" => {
                 let [relation, names] = args.bind(name, ["relation", "column_names?"])?;
@@ -397,6 +396,30 @@ impl Running<'_> {
     fn column_list(&self, interp: &mut Interp, relation: &Arc<Relation>) -> Result<Vec<Arc<Column>>> {
         let columns = self.columns(interp, relation)?.to_vec(interp)?;
         Ok(columns.iter().filter_map(Value::downcast::<Column>).collect())
+    }
+
+    /// Makes string columns of `to` as long as those of `from`. DuckDB's strings have no length.
+    fn widen_strings(&self, interp: &mut Interp, from: &Arc<Relation>, to: &Arc<Relation>) -> Result<Value> {
+        if !self.adapter.facts.column_rules.widens {
+            return Ok(Value::None);
+        }
+        let wanted = self.column_list(interp, from)?;
+        for column in self.column_list(interp, to)? {
+            let Some(wider) = wanted.iter().find(|c| c.name == column.name && column.can_expand_to(c)) else {
+                continue;
+            };
+            let mut kind = Column::string_type(wider.string_size().unwrap_or_default());
+            if let Some(collation) = &column.collation {
+                kind.push_str(&format!(" collate '{collation}'"));
+            }
+            let arguments = [
+                ("relation", Value::Object(to.clone())),
+                ("column_name", Value::from(&column.name)),
+                ("new_column_type", Value::from(kind)),
+            ];
+            call_macro(interp, "alter_column_type", arguments)?;
+        }
+        Ok(Value::None)
     }
 
     fn missing_columns(&self, interp: &mut Interp, args: Args) -> Result<Value> {

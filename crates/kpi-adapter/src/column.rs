@@ -2,6 +2,49 @@
 
 use std::sync::Arc;
 
+/// What a target means by the types of columns.
+#[derive(Debug)]
+pub struct ColumnRules {
+    /// The name of dbt's class, which templates can see.
+    pub class: &'static str,
+    /// The length of a string column that gives none.
+    pub string_size: u64,
+    /// Types of floating point numbers.
+    pub floats: &'static [&'static str],
+    /// Types of integers.
+    pub integers: &'static [&'static str],
+    /// Types of decimal numbers.
+    pub numerics: &'static [&'static str],
+    /// How a type as the database describes it is taken apart, where that is not as everywhere.
+    pub describe: Option<fn(&str, &str) -> Result<Column, String>>,
+    /// Columns of existing tables are widened to the strings that come.
+    pub widens: bool,
+}
+
+impl PartialEq for ColumnRules {
+    fn eq(&self, other: &Self) -> bool {
+        self.class == other.class
+    }
+}
+
+impl Eq for ColumnRules {}
+
+static COMMON: ColumnRules = ColumnRules {
+    class: "DuckDBColumn",
+    string_size: 256,
+    floats: FLOATS,
+    integers: INTEGERS,
+    numerics: &["numeric", "decimal", "number"],
+    describe: None,
+    widens: false,
+};
+
+impl Default for &'static ColumnRules {
+    fn default() -> Self {
+        &COMMON
+    }
+}
+
 /// A column with its database type. As a Jinja object it has dbt's attributes and methods (`name`, `quoted`, `dtype`,
 /// `data_type`, `is_string()`, `can_expand_to()`...).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +61,10 @@ pub struct Column {
     pub numeric_scale: Option<u64>,
     /// Comment, if known.
     pub comment: Option<Arc<str>>,
+    /// The collation of a string column that has one.
+    pub collation: Option<Arc<str>>,
+    /// What its type means.
+    pub rules: &'static ColumnRules,
 }
 
 const STRINGS: &[&str] = &["text", "character varying", "character", "varchar"];
@@ -42,9 +89,6 @@ const INTEGERS: &[&str] = &[
     "long",
 ];
 
-/// The length that an unbounded string column is said to have.
-const DEFAULT_STRING_SIZE: u64 = 256;
-
 /// How deep nested structs are followed.
 const MAX_NESTING: usize = 64;
 
@@ -58,7 +102,27 @@ impl Column {
             numeric_precision: None,
             numeric_scale: None,
             comment: None,
+            collation: None,
+            rules: <&ColumnRules>::default(),
         }
+    }
+
+    /// With the rules of a target.
+    pub fn with_rules(mut self, rules: &'static ColumnRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Takes a type apart as a target describes it.
+    ///
+    /// # Errors
+    /// A size that is no number, or an empty type.
+    pub fn described(rules: &'static ColumnRules, name: &str, raw_type: &str) -> Result<Self, String> {
+        let column = match rules.describe {
+            Some(describe) => describe(name, raw_type)?,
+            None => Self::from_description(name, raw_type)?,
+        };
+        Ok(column.with_rules(rules))
     }
 
     /// `Column.create`: the type may be a generic label, which is translated.
@@ -117,17 +181,17 @@ impl Column {
 
     /// Whether it is a floating point type.
     pub fn is_float(&self) -> bool {
-        self.dtype_is_in(FLOATS)
+        self.dtype_is_in(self.rules.floats)
     }
 
     /// Whether it is an integer type.
     pub fn is_integer(&self) -> bool {
-        self.dtype_is_in(INTEGERS)
+        self.dtype_is_in(self.rules.integers)
     }
 
     /// Whether it is a decimal type.
     pub fn is_numeric(&self) -> bool {
-        self.dtype_is_in(&["numeric", "decimal", "number"])
+        self.dtype_is_in(self.rules.numerics)
     }
 
     /// Whether it is any number.
@@ -152,7 +216,7 @@ impl Column {
         }
         match self.char_size {
             Some(size) if &*self.dtype != "text" => Some(size),
-            _ => Some(DEFAULT_STRING_SIZE),
+            _ => Some(self.rules.string_size),
         }
     }
 
@@ -177,6 +241,14 @@ impl Column {
             Self::numeric_type(&self.dtype, self.numeric_precision, self.numeric_scale)
         } else {
             self.dtype.to_string()
+        }
+    }
+
+    /// The whole type with the collation of a string column.
+    pub fn expanded_data_type(&self) -> String {
+        match &self.collation {
+            Some(collation) if self.is_string() => format!("{} collate '{collation}'", self.data_type()),
+            _ => self.data_type(),
         }
     }
 

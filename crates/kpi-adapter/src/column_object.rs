@@ -1,7 +1,7 @@
 //! Columns in templates: what `adapter.get_columns_in_relation()` gives, and `api.Column`.
 
-use crate::Column;
 use crate::arguments::{Method, text};
+use crate::{Column, ColumnRules};
 use kpi_jinja::{Args, Error, ErrorKind, Interp, Object, Result, Value};
 use std::sync::Arc;
 
@@ -34,7 +34,9 @@ impl Column {
         Some(match name {
             "name" | "column" => Value::from(&self.name),
             "dtype" => Value::from(&self.dtype),
-            "data_type" | "expanded_data_type" => Value::from(self.data_type()),
+            "data_type" => Value::from(self.data_type()),
+            "expanded_data_type" => Value::from(self.expanded_data_type()),
+            "collation" if self.rules.describe.is_some() => Value::from(self.collation.clone()),
             "quoted" => Value::from(self.quoted()),
             "char_size" => size(self.char_size),
             "numeric_precision" => size(self.numeric_precision),
@@ -53,11 +55,11 @@ impl From<Column> for Value {
     }
 }
 
-fn class_method(name: &str, args: Args) -> Result<Option<Value>> {
+fn class_method(rules: &'static ColumnRules, name: &str, args: Args) -> Result<Option<Value>> {
     Ok(Some(match name {
         "create" => {
             let [name, dtype] = args.bind(name, ["name", "label_or_dtype"])?;
-            Column::create(text(name.as_ref()), &text(dtype.as_ref())).into_value()
+            Column::create(text(name.as_ref()), &text(dtype.as_ref())).with_rules(rules).into_value()
         }
         "translate_type" => {
             let [dtype] = args.bind(name, ["dtype"])?;
@@ -78,7 +80,7 @@ fn class_method(name: &str, args: Args) -> Result<Option<Value>> {
         }
         "from_description" => {
             let [name, raw] = args.bind(name, ["name", "raw_data_type"])?;
-            Column::from_description(text(name.as_ref()), &text(raw.as_ref()))
+            Column::described(rules, &text(name.as_ref()), &text(raw.as_ref()))
                 .map_err(|m| Error::new(ErrorKind::Runtime, m))?
                 .into_value()
         }
@@ -87,11 +89,11 @@ fn class_method(name: &str, args: Args) -> Result<Option<Value>> {
 }
 
 /// `Column(column, dtype, char_size, numeric_precision, numeric_scale)`
-fn construct(args: Args) -> Result<Value> {
+fn construct(rules: &'static ColumnRules, args: Args) -> Result<Value> {
     let [column, dtype, char_size, precision, scale] =
         args.bind("Column", ["column", "dtype", "char_size?", "numeric_precision?", "numeric_scale?"])?;
     let size = |v: Option<Value>| v.and_then(|v| v.as_usize()).map(|n| n as u64);
-    let mut made = Column::new(text(column.as_ref()), text(dtype.as_ref()));
+    let mut made = Column::new(text(column.as_ref()), text(dtype.as_ref())).with_rules(rules);
     made.char_size = size(char_size);
     made.numeric_precision = size(precision);
     made.numeric_scale = size(scale);
@@ -100,7 +102,7 @@ fn construct(args: Args) -> Result<Value> {
 
 impl Object for Column {
     fn type_name(&self) -> &str {
-        "DuckDBColumn"
+        self.rules.class
     }
 
     fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {
@@ -143,7 +145,7 @@ impl Object for Column {
                 Value::from(format!("{}::{}", text(value.as_ref()), self.data_type()))
             }
             "flatten" => Value::list(self.flatten().into_iter().map(Column::into_value)),
-            _ => return class_method(name, args),
+            _ => return class_method(self.rules, name, args),
         }))
     }
 
@@ -154,7 +156,8 @@ impl Object for Column {
     fn repr(&self) -> String {
         let size = |n: Option<u64>| n.map_or_else(|| "None".to_owned(), |n| n.to_string());
         format!(
-            "DuckDBColumn(column={}, dtype={}, char_size={}, numeric_precision={}, numeric_scale={}, fields={})",
+            "{}(column={}, dtype={}, char_size={}, numeric_precision={}, numeric_scale={}, fields={})",
+            self.rules.class,
             Value::from(&self.name).repr(),
             Value::from(&self.dtype).repr(),
             size(self.char_size),
@@ -182,7 +185,7 @@ impl Object for Column {
 
 /// `api.Column`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ColumnClass;
+pub struct ColumnClass(pub &'static ColumnRules);
 
 impl Object for ColumnClass {
     fn type_name(&self) -> &str {
@@ -198,11 +201,11 @@ impl Object for ColumnClass {
     }
 
     fn call_method(self: Arc<Self>, _: &mut Interp, name: &str, args: Args) -> Result<Option<Value>> {
-        class_method(name, args)
+        class_method(self.0, name, args)
     }
 
     fn call(self: Arc<Self>, _: &mut Interp, args: Args) -> Result<Option<Value>> {
-        construct(args).map(Some)
+        construct(self.0, args).map(Some)
     }
 
     fn is_callable(&self) -> bool {
@@ -210,6 +213,7 @@ impl Object for ColumnClass {
     }
 
     fn repr(&self) -> String {
-        "<class 'dbt.adapters.duckdb.column.DuckDBColumn'>".to_owned()
+        let adapter = self.0.class.trim_end_matches("Column").to_lowercase();
+        format!("<class 'dbt.adapters.{adapter}.column.{}'>", self.0.class)
     }
 }

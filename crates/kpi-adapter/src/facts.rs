@@ -1,10 +1,15 @@
 //! What templates may know of a target without asking it.
 
-use crate::{Adapter, Policy};
+use crate::{Adapter, AdapterObject, CatalogIntegration, ColumnRules, ConstraintRules, Policy};
 use indexmap::IndexMap;
+use kpi_jinja::{Args, Interp, Result, Value};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
+
+/// A method of `adapter` in templates that one target has.
+pub type OwnMethod = fn(&AdapterObject, &mut Interp, Args) -> Result<Value>;
 
 /// What `adapter` answers without a connection, the same for all nodes of a run.
 #[derive(Debug, Default)]
@@ -30,6 +35,14 @@ pub struct AdapterFacts {
     pub appends_query_comment: bool,
     /// The function that makes a moment of a text, where a comparison with a text would be one of texts.
     pub moment_function: Option<&'static str>,
+    /// Methods of `adapter` in templates that this target adds, or answers in its own way.
+    pub own_methods: &'static [(&'static str, OwnMethod)],
+    /// What the types of columns mean.
+    pub column_rules: &'static ColumnRules,
+    /// What becomes of the constraints of contracts.
+    pub constraint_rules: ConstraintRules,
+    /// The catalogs that models may name.
+    pub catalogs: Vec<CatalogIntegration>,
     /// The target is MotherDuck.
     pub is_motherduck: bool,
     /// Databases that are DuckLakes.
@@ -95,6 +108,30 @@ impl AdapterFacts {
     pub fn with_quoting(mut self, quoting: Policy) -> Self {
         self.quoting = quoting;
         self
+    }
+
+    /// With the catalogs that the project declares.
+    pub fn with_catalogs(mut self, catalogs: Vec<CatalogIntegration>) -> Self {
+        self.catalogs.extend(catalogs);
+        self
+    }
+
+    /// With the flags that a project sets: those of them that are on switch behaviour.
+    pub fn with_behavior(mut self, flags: Option<&Map<String, Json>>) -> Self {
+        let flags = flags.into_iter().flatten();
+        self.behavior
+            .extend(flags.filter_map(|(name, value)| Some((name.as_str().into(), value.as_bool()?))));
+        self
+    }
+
+    /// The declared catalog of a name, in any case.
+    pub fn catalog(&self, name: &str) -> Option<&CatalogIntegration> {
+        self.catalogs.iter().find(|catalog| catalog.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The method of `adapter` that the target adds or answers in its own way.
+    pub(crate) fn own_method(&self, name: &str) -> Option<(&'static str, OwnMethod)> {
+        self.own_methods.iter().copied().find(|(own, _)| *own == name)
     }
 
     /// With the root project's name.

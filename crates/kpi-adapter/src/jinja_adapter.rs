@@ -2,7 +2,9 @@
 
 use crate::adapter_methods::Running;
 use crate::arguments::{no_attribute, text};
-use crate::{AdapterFacts, NodeConnection, Policy, Relation, RelationCache, RelationClass, Table};
+use crate::{
+    AdapterFacts, ColumnRules, NodeConnection, Policy, Relation, RelationCache, RelationClass, Table,
+};
 use kpi_diagnostics::{EventSink, NullSink};
 use kpi_jinja::{Args, Error, Interp, MacroRef, Object, Result, Value};
 use std::sync::Arc;
@@ -117,6 +119,11 @@ impl AdapterObject {
         Value::object(self)
     }
 
+    /// What the target tells without being asked.
+    pub fn facts(&self) -> &AdapterFacts {
+        &self.facts
+    }
+
     /// The node's session, while nodes run.
     pub fn connection(&self) -> Option<&Arc<NodeConnection>> {
         self.run.as_ref().map(|r| &r.connection)
@@ -144,12 +151,12 @@ impl AdapterObject {
             "convert_datetimes_to_strs" => {
                 args.bind(name, ["table"]).map(|[table]| table.unwrap_or(Value::None))
             }
-            "standardize_grants_dict" => crate::grants::standardize(interp, args, &self.facts.adapter_type),
+            "standardize_grants_dict" => crate::grants::standardize(interp, args),
             "valid_incremental_strategies" => {
                 Ok(Value::list(self.facts.incremental_strategies.iter().map(Value::from)))
             }
-            "render_raw_columns_constraints" => crate::constraints::columns(args),
-            "render_raw_model_constraints" => crate::constraints::model(args),
+            "render_raw_columns_constraints" => crate::constraints::columns(self, args),
+            "render_raw_model_constraints" => crate::constraints::model(self, args),
             "is_motherduck" => Ok(Value::Bool(self.facts.is_motherduck)),
             "disable_transactions" => Ok(Value::Bool(self.facts.disable_transactions)),
             "is_ducklake" => args.bind(name, ["relation"]).map(|[relation]| {
@@ -208,15 +215,21 @@ impl AdapterObject {
         }
     }
 
+    /// Warns.
+    pub fn warn(&self, message: &str) {
+        self.warn_as("AdapterEventWarning", message);
+    }
+
+    /// Warns by an event of dbt's.
+    pub(crate) fn warn_as(&self, event: &'static str, message: &str) {
+        self.events.emit(kpi_diagnostics::Event::new(event, kpi_diagnostics::Level::Warn, message));
+    }
+
     /// Warns, but not twice with the same words in one run.
     pub(crate) fn warn_once(&self, message: &str) {
         let new = self.facts.learned.lock().warned.insert(message.into());
         if new {
-            self.events.emit(kpi_diagnostics::Event::new(
-                "AdapterEventWarning",
-                kpi_diagnostics::Level::Warn,
-                message,
-            ));
+            self.warn(message);
         }
     }
 }
@@ -285,11 +298,12 @@ impl Object for AdapterObject {
     fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {
         match name {
             "Relation" => return Ok(Some(Value::object(RelationClass { quote: self.facts.quoting }))),
-            "Column" => return Ok(Some(Value::object(crate::ColumnClass))),
+            "Column" => return Ok(Some(Value::object(crate::ColumnClass(self.facts.column_rules)))),
             "behavior" => return Ok(Some(Value::object(Behavior(self.facts.clone())))),
             _ => {}
         }
-        match METHODS.iter().find(|m| **m == name) {
+        let own = self.facts.own_method(name).map(|(own, _)| own);
+        match own.or_else(|| METHODS.iter().copied().find(|m| *m == name)) {
             Some(method) => Ok(Some(crate::arguments::Method::of(self, method))),
             // While parsing what is not there is undefined: only running the node tells whether it is needed.
             None if name.starts_with("__") || self.run.is_none() => Ok(None),
@@ -298,6 +312,9 @@ impl Object for AdapterObject {
     }
 
     fn call_method(self: Arc<Self>, interp: &mut Interp, name: &str, args: Args) -> Result<Option<Value>> {
+        if let Some((_, method)) = self.facts.own_method(name) {
+            return method(&self, interp, args).map(Some);
+        }
         if let Some(answer) = self.offline(interp, name, &args) {
             return answer.map(Some);
         }
@@ -361,6 +378,8 @@ impl Object for BehaviorFlag {
 pub struct ApiObject {
     /// What `api.Relation.create` quotes unless told otherwise.
     pub quote: Policy,
+    /// What `api.Column` makes of types.
+    pub column_rules: &'static ColumnRules,
 }
 
 impl Object for ApiObject {
@@ -371,7 +390,7 @@ impl Object for ApiObject {
     fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {
         Ok(match name {
             "Relation" => Some(Value::object(RelationClass { quote: self.quote })),
-            "Column" => Some(Value::object(crate::ColumnClass)),
+            "Column" => Some(Value::object(crate::ColumnClass(self.column_rules))),
             _ => None,
         })
     }

@@ -12,6 +12,7 @@ mod agate_relational;
 mod agate_rows;
 mod arguments;
 mod cache;
+mod catalogs;
 mod cell;
 mod column;
 mod column_object;
@@ -42,13 +43,15 @@ pub use adapter::{
 pub use adapter_methods::ResponseObject;
 pub use agate::AgateTable;
 pub use cache::RelationCache;
-pub use column::Column;
+pub use catalogs::CatalogIntegration;
+pub use column::{Column, ColumnRules};
 pub use column_object::ColumnClass;
+pub use constraints::ConstraintRules;
 pub use cost::{
     CostDetail, CostFigures, CreditPrice, Estimate, NodeCost, Partitions, RunCost, WarehouseCost,
 };
 pub use decimal::Decimal;
-pub use facts::AdapterFacts;
+pub use facts::{AdapterFacts, OwnMethod};
 pub use jinja_adapter::{AdapterObject, ApiObject};
 pub use node_connection::{NodeConnection, QueryComment, SqlLog};
 pub use python::{FoundRelation, PythonExchange, PythonTarget};

@@ -65,11 +65,13 @@ pub enum RelationType {
     Function,
     /// `dynamic_table` (Snowflake)
     DynamicTable,
+    /// `interactive_table` (Snowflake)
+    InteractiveTable,
 }
 
 impl RelationType {
     /// All of them, with the names that templates use.
-    pub const ALL: [RelationType; 9] = [
+    pub const ALL: [RelationType; 10] = [
         Self::Table,
         Self::View,
         Self::Cte,
@@ -79,6 +81,7 @@ impl RelationType {
         Self::PointerTable,
         Self::Function,
         Self::DynamicTable,
+        Self::InteractiveTable,
     ];
 
     /// `table`, `view`...
@@ -93,6 +96,7 @@ impl RelationType {
             Self::PointerTable => "pointer_table",
             Self::Function => "function",
             Self::DynamicTable => "dynamic_table",
+            Self::InteractiveTable => "interactive_table",
         }
     }
 
@@ -108,6 +112,7 @@ impl RelationType {
             Self::PointerTable => "PointerTable",
             Self::Function => "Function",
             Self::DynamicTable => "DynamicTable",
+            Self::InteractiveTable => "InteractiveTable",
         }
     }
 
@@ -158,6 +163,10 @@ pub struct RelationExtra {
     pub alias_subqueries: bool,
     /// For `relation.information_schema('columns')`: the view, printed unquoted at the end.
     pub information_schema_view: Option<Arc<str>>,
+    /// Its files are in the Iceberg format (Snowflake).
+    pub iceberg: bool,
+    /// The catalog that it is in, where that is not the database's own.
+    pub catalog: Option<Arc<str>>,
 }
 
 /// A stretch of event time that is read.
@@ -250,6 +259,11 @@ impl Relation {
     pub fn with_event_time(mut self, filter: EventTimeFilter) -> Self {
         self.extra_mut().event_time = Some(filter);
         self
+    }
+
+    /// Whether its files are in the Iceberg format.
+    pub fn is_iceberg(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.iceberg)
     }
 
     /// What few relations have, made on first use.

@@ -33,7 +33,17 @@ const METHODS: &[&str] = &[
     "get_function_config",
     "get_function_macro_name",
     "scd_args",
+    "needs_to_drop",
+    "get_ddl_prefix_for_alter",
+    "as_case_sensitive",
+    "from_config",
+    "dynamic_table_config_changeset",
+    "interactive_table_config_changeset",
 ];
+
+/// Methods of relations that only the target can answer: `adapter` has them under the same names.
+const OF_THE_TARGET: &[&str] =
+    &["from_config", "dynamic_table_config_changeset", "interactive_table_config_changeset"];
 
 impl Relation {
     /// As a value of templates.
@@ -56,7 +66,15 @@ impl Relation {
             "is_table" => is(RelationType::Table),
             "is_view" => is(RelationType::View),
             "is_cte" => is(RelationType::Cte),
-            "is_materialized_view" => is(RelationType::MaterializedView),
+            // dbt-snowflake takes dynamic tables for them.
+            "is_materialized_view" => Some(Value::Bool(matches!(
+                self.kind,
+                Some(RelationType::MaterializedView | RelationType::DynamicTable)
+            ))),
+            "is_dynamic_table" => is(RelationType::DynamicTable),
+            "is_interactive_table" => is(RelationType::InteractiveTable),
+            "is_iceberg_format" => Some(Value::Bool(self.is_iceberg())),
+            "table_format" => Some(Value::from(if self.is_iceberg() { "ICEBERG" } else { "DEFAULT" })),
             "is_pointer" => is(RelationType::PointerTable),
             "is_function" => is(RelationType::Function),
             "path" => Some(Value::object(PathObject::of(self))),
@@ -79,7 +97,7 @@ impl Relation {
                 }))
             }
             "dbt_created" | "can_be_renamed" | "can_be_replaced" => Some(Value::Bool(false)),
-            "catalog" => Some(Value::None),
+            "catalog" => Some(Value::from(self.extra.as_ref().and_then(|e| e.catalog.clone()))),
             "renameable_relations" | "replaceable_relations" => Some(Value::list([])),
             _ => class_constant(name),
         }
@@ -122,6 +140,18 @@ impl Relation {
                     });
                     if filter.is_some() || self.extra.is_some() {
                         self.extra_mut().event_time = filter;
+                    }
+                }
+                "table_format" => {
+                    let iceberg = value.to_str().eq_ignore_ascii_case("iceberg");
+                    if iceberg || self.extra.is_some() {
+                        self.extra_mut().iceberg = iceberg;
+                    }
+                }
+                "catalog" => {
+                    let catalog = optional_text(Some(value));
+                    if catalog.is_some() || self.extra.is_some() {
+                        self.extra_mut().catalog = catalog;
                     }
                 }
                 "require_alias" if value.is_true() || self.extra.is_some() => {
@@ -290,7 +320,11 @@ impl Object for Relation {
         Ok(key.as_str().and_then(|name| self.attribute(name)))
     }
 
-    fn call_method(self: Arc<Self>, _: &mut Interp, name: &str, args: Args) -> Result<Option<Value>> {
+    fn call_method(self: Arc<Self>, interp: &mut Interp, name: &str, args: Args) -> Result<Option<Value>> {
+        if OF_THE_TARGET.contains(&name) {
+            let adapter = interp.context.lookup("adapter").and_then(|a| a.as_object().cloned());
+            return adapter.map_or(Ok(None), |adapter| adapter.call_method(interp, name, args));
+        }
         let changed = |change: &dyn Fn(&mut Relation) -> Result<()>| -> Result<Value> {
             let mut relation = (*self).clone();
             change(&mut relation)?;
@@ -331,6 +365,24 @@ impl Object for Relation {
                 let view = view.as_ref().and_then(Value::as_str).map(Into::into);
                 self.information_schema(view).into_value()
             }
+            "needs_to_drop" => {
+                let [old] = args.bind(name, ["old_relation"])?;
+                let old = old.as_ref().and_then(Value::downcast::<Relation>);
+                Value::Bool(old.is_some_and(|old| {
+                    old.kind != Some(RelationType::Table) || old.is_iceberg() != self.is_iceberg()
+                }))
+            }
+            "get_ddl_prefix_for_alter" => Value::from(if self.is_iceberg() { "iceberg" } else { "" }),
+            "as_case_sensitive" => changed(&|r| {
+                let upper = |part: &Option<Arc<str>>, quoted: bool| match part {
+                    Some(part) if !quoted => Some(part.to_uppercase().into()),
+                    other => other.clone(),
+                };
+                r.database = upper(&r.database, r.quote.database);
+                r.schema = upper(&r.schema, r.quote.schema);
+                r.identifier = upper(&r.identifier, r.quote.identifier);
+                Ok(())
+            })?,
             "information_schema_only" => self.information_schema(None).into_value(),
             "without_identifier" => self.without_identifier().into_value(),
             "quoted" => {

@@ -132,6 +132,7 @@ fn project() -> Project {
             definition: json!("tag:nightly+"),
             default: false,
         }],
+        catalogs: Vec::new(),
         warnings: Vec::new(),
         env_read: Default::default(),
     }

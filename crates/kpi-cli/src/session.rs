@@ -210,6 +210,8 @@ impl Session {
         let project = Arc::new(self.load_project(true)?);
         let earlier = Previous::begin(self, &project.root, self.target_path(&project));
         let adapter = self.adapter(&project.target)?;
+        let catalogs: Vec<_> = project.catalogs.iter().map(kpi_manifest::context::integration).collect();
+        adapter.check_catalogs(&catalogs).map_err(|error| error.to_diagnostic())?;
         let sink: Arc<dyn EventSink> = self.messages.clone();
         let options = SharedOptions {
             flags: self.flags.to_map(),

@@ -16,7 +16,7 @@ impl Context for Node {
     fn lookup(&self, name: &str) -> Option<Value> {
         match name {
             "adapter" => Some(self.adapter.clone()),
-            "api" => Some(Value::object(ApiObject { quote: Policy::ALL })),
+            "api" => Some(Value::object(ApiObject { quote: Policy::ALL, column_rules: Default::default() })),
             "return" => None,
             "tojson" => Some(function("tojson", |_, args| {
                 let [value] = args.bind("tojson", ["value"])?;

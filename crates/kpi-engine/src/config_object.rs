@@ -2,6 +2,7 @@
 
 use kpi_jinja::{Args, Error, Interp, Object, Result, Value};
 use kpi_manifest::{Manifest, Node, NodeId};
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// `config` of a node; of nothing (an operation): every lookup gives the default.
@@ -119,7 +120,9 @@ impl Object for ConfigObject {
 
     fn attr(self: Arc<Self>, _: &mut Interp, name: &str) -> Result<Option<Value>> {
         if name == "model" {
-            return Ok(None);
+            return Ok(self
+                .node()
+                .map(|node| Value::from_json(&Json::Object(kpi_manifest::node_json::node_json(node)))));
         }
         let method: &'static str = match name {
             "get" => "get",

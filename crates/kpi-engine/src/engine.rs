@@ -170,7 +170,7 @@ impl Engine {
         sink: Arc<dyn EventSink>,
     ) -> Arc<Self> {
         let environment = manifest.environment.clone();
-        let facts = Arc::new(AdapterFacts::of(&*adapter).with_project(manifest.root_package.clone()));
+        let facts = shared.facts.clone();
         Arc::new(Self {
             manifest,
             project,

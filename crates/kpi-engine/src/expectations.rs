@@ -217,10 +217,9 @@ impl Engine {
         } else {
             outcome.failures = Some(0);
         }
-        let stores = node.config.store_failures()
-            || (node.config.get("store_failures").is_none_or(|v| v.is_null())
-                && self.options.flags.get("store_failures").and_then(Json::as_bool) == Some(true));
-        if stores && let Some(sql) = &judged.rows {
+        if self.stores_failures(node)
+            && let Some(sql) = &judged.rows
+        {
             // The materialization of tests stores what its SQL finds.
             *scope.compiled.lock() = Some(sql.as_str().into());
             self.materialize(node, scope)?;

@@ -3,7 +3,7 @@
 use crate::ctes;
 use crate::engine::Engine;
 use crate::scope::NodeScope;
-use kpi_adapter::{AdapterError, AdapterResponse, Column, NodeConnection, ResponseObject};
+use kpi_adapter::{AdapterError, AdapterResponse, Column, Fetch, NodeConnection, ResponseObject};
 use kpi_diagnostics::{Diagnostic, Level, SourceFile, Span};
 use kpi_jinja::{Args, Error, ErrorKind, Interp, Result, Value};
 use kpi_manifest::Node;
@@ -21,11 +21,23 @@ pub(crate) fn script(node: &Node, scope: &Arc<NodeScope>, interp: &mut Interp) -
 
 /// `submit_python_job(model, code)`: runs the script of the scope's node.
 pub(crate) fn submit(scope: &Arc<NodeScope>, args: Args) -> Result<Value> {
-    let [_, code] = args.bind("submit_python_job", ["parsed_model", "compiled_code"])?;
+    let [model, code] = args.bind("submit_python_job", ["parsed_model", "compiled_code"])?;
     let code = code.map(|code| code.to_string()).unwrap_or_default();
     let Some(node) = scope.node() else {
         return Err(Error::compilation("submit_python_job is for models only"));
     };
+    let model = model.and_then(|model| model.to_json().ok()).unwrap_or_default();
+    if let Some(statements) = scope.engine.adapter.python_statements(&model, code.trim()) {
+        let mut last = AdapterResponse::ok();
+        for (i, statement) in statements?.iter().enumerate() {
+            let response = scope.connection.execute(statement, false, Fetch::No)?.response;
+            // What the procedure's call says; its removal says nothing.
+            if i < 2 {
+                last = response;
+            }
+        }
+        return Ok(Value::object(ResponseObject(last)));
+    }
     scope.engine.run_python(scope, node, code.trim_start())?;
     Ok(Value::object(ResponseObject(AdapterResponse::ok())))
 }

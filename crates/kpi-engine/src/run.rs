@@ -14,6 +14,7 @@ use kpi_diagnostics::{Diagnostic, Level, Running};
 use kpi_manifest::{Node, NodeId, ResourceType};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::Value as Json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -130,6 +131,14 @@ impl Engine {
         Ok(summary)
     }
 
+    /// Whether a test keeps the rows that it finds: by its config or, without one, by the flag.
+    pub(crate) fn stores_failures(&self, node: &Node) -> bool {
+        node.resource_type == ResourceType::Test
+            && (node.config.store_failures()
+                || (node.config.get("store_failures").is_none_or(|v| v.is_null())
+                    && self.options.flags.get("store_failures").and_then(Json::as_bool) == Some(true)))
+    }
+
     /// Makes the schemas of what will be built, learns which relations exist, removes what a killed run left.
     pub(crate) fn prepare(
         self: &Arc<Self>,
@@ -145,7 +154,8 @@ impl Engine {
         let mut cached_seen = FxHashSet::default();
         for (i, node) in self.manifest.nodes.iter().enumerate() {
             let is_function = node.resource_type == ResourceType::Function;
-            if !is_function && (!node.is_relational() || node.is_ephemeral()) {
+            let kept = node.is_relational() || self.stores_failures(node);
+            if !is_function && (!kept || node.is_ephemeral()) {
                 continue;
             }
             let key = (node.database.clone(), node.schema.clone());

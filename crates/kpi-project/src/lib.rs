@@ -6,6 +6,7 @@
 // An error ends the command: its size is on no hot path.
 #![allow(clippy::result_large_err)]
 
+mod catalogs;
 mod flags;
 mod inventory;
 mod load;
@@ -21,6 +22,7 @@ mod variables;
 mod version;
 pub mod yaml;
 
+pub use catalogs::CatalogDefinition;
 pub use flags::{WrittenFlag, WrittenFlags};
 pub use inventory::{FileKind, InventoryFile};
 pub use load::{Checked, Dependencies, LoadOptions};

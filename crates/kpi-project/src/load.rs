@@ -7,7 +7,10 @@ use crate::render::{EnvLookup, EnvRead, Names, Renderer, Scope};
 use crate::settings::{NativeProject, Reading, raw_dbt_project, read_dbt_project, read_native};
 use crate::target::{of_native, of_profiles, profiles_folder, shown_path};
 use crate::yaml::{self, Node};
-use crate::{FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition, TargetSettings};
+use crate::{
+    CatalogDefinition, FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition,
+    TargetSettings,
+};
 use kpi_diagnostics::{Diagnostic, EventSink, SourceFile, Span};
 use parking_lot::Mutex;
 use rayon::prelude::*;
@@ -269,6 +272,7 @@ struct Head {
     target: TargetSettings,
     packages: Vec<Settled>,
     selectors: Vec<SelectorDefinition>,
+    catalogs: Vec<CatalogDefinition>,
 }
 
 /// What [`Project::check`] found.
@@ -405,7 +409,9 @@ impl<'a> Loader<'a> {
         let selectors = self.selectors(selectors.map(|node| (file, node)), &renderer)?;
         let mut packages = vec![Settled { root: self.root.clone(), shown_root: String::new(), config }];
         self.settle_packages(&mut packages, &target_names)?;
-        Ok(Head { target, packages, selectors })
+        let second = config_flag(&packages, "use_catalogs_v2");
+        let catalogs = self.catalogs(&secret, second, &target.kind)?;
+        Ok(Head { target, packages, selectors, catalogs })
     }
 
     /// Target and project settings, each by itself. `native`: whether it is a native project, or why there is none.
@@ -462,6 +468,27 @@ impl<'a> Loader<'a> {
         }
         if let Some(path) = &options.packages_install_path {
             config.packages_install_path.clone_from(path);
+        }
+    }
+
+    fn catalogs(
+        &self,
+        renderer: &Renderer,
+        second_form: bool,
+        platform: &str,
+    ) -> Result<Vec<CatalogDefinition>, Diagnostic> {
+        const NAME: &str = "catalogs.yml";
+        let path = self.root.join(NAME);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let file = read_text(&path, NAME)?;
+        match yaml::parse(&file)? {
+            Some(node) if !node.is_null() => {
+                crate::catalogs::read(&file, node, renderer, second_form, platform)
+            }
+            _ => Err(Diagnostic::error("K0244", KIND, format!("The file at {} is empty", path.display()))
+                .with_hint("write `catalogs:` with a list of catalogs, or remove the file")),
         }
     }
 
@@ -601,7 +628,7 @@ impl<'a> Loader<'a> {
 
     /// Reads all files of all packages.
     fn body(mut self, head: Head) -> Result<Project, Vec<Diagnostic>> {
-        let Head { target, packages: settled, selectors } = head;
+        let Head { target, packages: settled, selectors, catalogs } = head;
         let mut errors = Vec::new();
         let root_config = settled.first().map(|s| s.config.clone()).unwrap_or_default();
         let target_names = target.context();
@@ -663,10 +690,17 @@ impl<'a> Loader<'a> {
             target,
             cli_vars: self.options.cli_vars.clone(),
             selectors,
+            catalogs,
             warnings: self.warnings,
             env_read,
         })
     }
+}
+
+/// A flag of the root project.
+fn config_flag(packages: &[Settled], name: &str) -> bool {
+    let flags = packages.first().map(|root| &root.config.flags);
+    flags.and_then(|flags| flags.get(name)).and_then(Json::as_bool).unwrap_or(false)
 }
 
 /// Folders of suites nest no deeper.

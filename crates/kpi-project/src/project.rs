@@ -1,6 +1,6 @@
 //! A project and its packages.
 
-use crate::{InventoryFile, PropertyFile};
+use crate::{CatalogDefinition, InventoryFile, PropertyFile};
 use kpi_diagnostics::{Diagnostic, SourceFile};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Project {
     pub cli_vars: Map<String, Json>,
     /// Of `selectors.yml` or `[selectors]`.
     pub selectors: Vec<SelectorDefinition>,
+    /// Of `catalogs.yml`.
+    pub catalogs: Vec<CatalogDefinition>,
     /// Warnings met on the way (unused paths, deprecated keys...).
     pub warnings: Vec<Diagnostic>,
     /// Environment variables that settings and property files read, with what they held: an input of the warm cache.

@@ -1,12 +1,17 @@
 //! The target: settings, and a session for each worker.
 
+use crate::column::RULES;
 use crate::connection::SnowflakeConnection;
 use crate::cost::ledger::Ledger;
 use crate::exchange::Exchange;
 use crate::session::{ApiSession, runtime};
 use crate::settings::SnowflakeSettings;
 use crate::statement::split;
-use kpi_adapter::{Adapter, AdapterError, AdapterFacts, Connection, Policy, Relation};
+use crate::{catalogs, grants, python, tables};
+use kpi_adapter::{
+    Adapter, AdapterError, AdapterFacts, CatalogIntegration, Connection, ConstraintRules, OwnMethod, Policy,
+    Relation,
+};
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 use std::path::PathBuf;
@@ -14,6 +19,25 @@ use std::sync::{Arc, Weak};
 
 /// The strategies of `incremental` models.
 const STRATEGIES: &[&str] = &["append", "merge", "delete+insert", "insert_overwrite", "microbatch"];
+
+/// Keys are for the planner and for readers; only `not null` is enforced.
+const CONSTRAINTS: ConstraintRules = ConstraintRules {
+    unsupported: &["check"],
+    unenforced: &["unique", "primary_key", "foreign_key"],
+    whole_references: true,
+};
+
+/// What `adapter` has in templates beside the methods of every target.
+const METHODS: &[(&str, OwnMethod)] = &[
+    ("build_catalog_relation", catalogs::build_catalog_relation),
+    ("get_catalog_integration", catalogs::get_catalog_integration),
+    ("from_config", tables::from_config),
+    ("describe_dynamic_table", tables::describe_dynamic_table),
+    ("describe_interactive_table", tables::describe_interactive_table),
+    ("dynamic_table_config_changeset", tables::dynamic_changes),
+    ("interactive_table_config_changeset", tables::interactive_changes),
+    ("standardize_grants_dict", grants::standardize),
+];
 
 /// A Snowflake target. Cheap to make: a session logs in with its first statement.
 pub struct SnowflakeAdapter {
@@ -122,7 +146,16 @@ impl Adapter for SnowflakeAdapter {
     }
 
     fn own_warehouse(&self, config: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-        config("snowflake_warehouse").filter(|own| Some(own) != self.shared.settings.warehouse.as_ref())
+        config("snowflake_warehouse")
+            .filter(|own| !own.trim().is_empty() && Some(own) != self.shared.settings.warehouse.as_ref())
+    }
+
+    fn python_statements(&self, model: &Json, code: &str) -> Option<Result<Vec<String>, AdapterError>> {
+        Some(python::statements(model, code))
+    }
+
+    fn check_catalogs(&self, declared: &[CatalogIntegration]) -> Result<(), AdapterError> {
+        catalogs::check(declared)
     }
 
     fn watch_costs(&self) {
@@ -149,6 +182,10 @@ impl Adapter for SnowflakeAdapter {
         facts.disable_transactions = true;
         facts.upper_case_names = true;
         facts.appends_query_comment = true;
+        facts.own_methods = METHODS;
+        facts.column_rules = &RULES;
+        facts.catalogs = catalogs::own();
+        facts.constraint_rules = CONSTRAINTS;
         facts.moment_function = Some("to_timestamp_tz");
         facts
     }

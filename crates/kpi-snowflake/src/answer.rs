@@ -4,6 +4,7 @@
 //! session asks for Arrow instead, [`crate::arrow`] makes the same texts of it.
 
 use crate::arrow;
+use crate::column::RULES;
 use crate::error::ServiceError;
 use base64::Engine as _;
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime};
@@ -139,8 +140,8 @@ impl Answer {
             .iter()
             .map(|column| {
                 let name = type_name(column);
-                Column::from_description(column.name.clone(), &name)
-                    .unwrap_or_else(|_| Column::new(column.name.clone(), name))
+                Column::described(&RULES, &column.name, &name)
+                    .unwrap_or_else(|_| Column::new(column.name.clone(), name.as_str()).with_rules(&RULES))
             })
             .collect()
     }

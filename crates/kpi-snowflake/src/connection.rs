@@ -2,6 +2,7 @@
 
 use crate::adapter::Shared;
 use crate::answer::Answer;
+use crate::column::RULES;
 use crate::error::ServiceError;
 use crate::exchange::{Asked, Exchange};
 use crate::seed::{Batches, Source};
@@ -315,7 +316,8 @@ impl Connection for SnowflakeConnection {
             Some(database) => format!("{}.{}", identifier(database), identifier(schema)),
             None => identifier(schema),
         };
-        let columns = ["name", "database_name", "schema_name", "kind", "is_dynamic"];
+        let columns =
+            ["name", "database_name", "schema_name", "kind", "is_dynamic", "is_iceberg", "is_interactive"];
         let rows = match self.paged(&format!("show objects in schema {place}"), &columns) {
             Ok(rows) => rows,
             // No such schema: there is nothing in it.
@@ -327,11 +329,15 @@ impl Connection for SnowflakeConnection {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let [name, database, schema, kind, dynamic] = row.try_into().unwrap_or_default();
+                let [name, database, schema, kind, dynamic, iceberg, interactive] =
+                    row.try_into().unwrap_or_default();
+                let yes = |flag: &str| ["y", "yes"].iter().any(|word| flag.eq_ignore_ascii_case(word));
                 let kind = match kind.to_ascii_uppercase().as_str() {
                     "VIEW" => RelationType::View,
                     "MATERIALIZED_VIEW" | "MATERIALIZED VIEW" => RelationType::MaterializedView,
-                    _ if dynamic.eq_ignore_ascii_case("y") => RelationType::DynamicTable,
+                    // An interactive table that refreshes itself is listed as both.
+                    _ if yes(&interactive) => RelationType::InteractiveTable,
+                    _ if yes(&dynamic) => RelationType::DynamicTable,
                     "DYNAMIC_TABLE" | "DYNAMIC TABLE" => RelationType::DynamicTable,
                     "EXTERNAL_TABLE" | "EXTERNAL TABLE" => RelationType::External,
                     _ => RelationType::Table,
@@ -340,6 +346,9 @@ impl Connection for SnowflakeConnection {
                     Relation::new(Some(database.into()), Some(schema.into()), Some(name.into()))
                         .with_kind(kind);
                 relation.quote = Policy::ALL;
+                if yes(&iceberg) {
+                    relation.extra_mut().iceberg = true;
+                }
                 relation
             })
             .collect())
@@ -365,8 +374,8 @@ impl Connection for SnowflakeConnection {
             .filter_map(|row| {
                 let [name, kind]: [String; 2] = row.try_into().ok()?;
                 Some(
-                    Column::from_description(name.as_str(), &kind)
-                        .unwrap_or_else(|_| Column::new(name.as_str(), kind.as_str())),
+                    Column::described(&RULES, &name, &kind)
+                        .unwrap_or_else(|_| Column::new(name.as_str(), kind.as_str()).with_rules(&RULES)),
                 )
             })
             .collect())

@@ -48,6 +48,7 @@ from fabricated import Fabricated
 from fakesnow.dialect import parse_one
 from logins import Logins
 from stages import Stages
+from kinds import Kinds
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
@@ -204,13 +205,13 @@ class Account:
         if match := re.match(r"(?is)show\s+dynamic\s+tables\s+like\s+'([^']*)'\s+in\s+schema\s+(.*)", sql):
             place = named(match[2])
             rows = [
-                [name, place[-1], kept.get("TARGET_LAG", ""), kept.get("WAREHOUSE", "").upper(), kept.get("REFRESH_MODE", "AUTO"),
+                [name, key.split(".")[-3] if key.count(".") > 1 else "", place[-1], "", kept.get("TARGET_LAG", ""), kept.get("WAREHOUSE", "").upper(), kept.get("REFRESH_MODE", "AUTO"),
                  kept.get("INITIALIZATION_WAREHOUSE"), kept.get("SCHEDULER"), kept.get("cluster_by", ""), kept.get("immutable_where", "")]
                 for key, kept in self.dynamic.items()
                 for name in [key.split(".")[-1]]
                 if name.upper() == match[1].upper() and key.split(".")[:-1][-len(place):] == place
             ]
-            columns = ["name", "schema_name", "target_lag", "warehouse", "refresh_mode", "initialization_warehouse",
+            columns = ["name", "database_name", "schema_name", "text", "target_lag", "warehouse", "refresh_mode", "initialization_warehouse",
                        "scheduler", "cluster_by", "immutable_where"]
             return columns, rows
         if match := re.match(rf"(?is)alter\s+dynamic\s+table\s+({OBJECT})\s+set\s+(.*)", sql):
@@ -252,6 +253,7 @@ class Emulator:
         self.logins = Logins()
         self.fabricated = Fabricated()
         self.stages = Stages(self.logins.secrets)
+        self.kinds = Kinds(self.account)
         self.sessions = {}
         self.stale = set()
         self.masters = {}
@@ -518,7 +520,9 @@ class Emulator:
         if (staged := await self.stages.run(self, request, session, sql)) is not None:
             return staged
         try:
-            told = self.history.answer(sql, session) or self.account.answer(sql, session) or self.fabricated.answer(sql)
+            told = self.history.answer(sql, session)
+            if told is None and not self.kinds.takes(sql):
+                told = self.account.answer(sql, session) or self.fabricated.answer(sql)
         except history.Refused as error:
             return self.refused(error.code, error.state, error.message)
         if told is None:
@@ -544,6 +548,7 @@ class Emulator:
             code = answer.get("code") or "000001"
             return self.refused(code, (data or {}).get("sqlState"), answer.get("message") or f"HTTP {status}")
         self.account.note(sql)
+        self.kinds.note(sql)
         if data.get("queryResultFormat") == "arrow" and session.parameters.get("GO_QUERY_RESULT_FORMAT") == "ARROW":
             in_arrow(data, int(faults.get("parts", 0)), self.parts, f"{request.url.scheme}://{request.url.netloc}/emulator/part")
             data.update(finalWarehouseName=session.warehouse, finalRoleName=session.role, version=1, sqlState=None)
@@ -552,6 +557,8 @@ class Emulator:
             data["rowset"] = texts(data.pop("rowsetBase64"), data["rowtype"])
         if re.match(r"(?is)show\s+(terse\s+)?objects", sql):
             self.mark_dynamic(data)
+        if re.match(r"(?is)show\s+(objects|tables)", sql):
+            self.kinds.mark(data)
         return self.finished(session, data, faults, request)
 
     @staticmethod
@@ -562,6 +569,7 @@ class Emulator:
             # fakesnow replaces nothing by a clone.
             return f"create or replace table {match[1]} as select * from {match[2]}"
         head, *rest = re.split(r"(?i)(\sas\s*\()", sql, maxsplit=1)
+        head = re.sub(r"(?is)^(create\s+(?:or\s+replace\s+)?)transient\s+(?=dynamic\s)", r"\1", head)
         head = re.sub(r"(?is)\bcopy\s+(grants|tags)\b", " ", head)
         head = re.sub(r"(?is)\bwith\s+row\s+access\s+policy\s+\S+\s+on\s*\([^)]*\)", " ", head)
         head = re.sub(r"(?is)\bwith\s+tag\s*\((?:[^()']|'[^']*')*\)", " ", head)
@@ -587,6 +595,8 @@ class Emulator:
         told = self.past.answer(sql, self.sessions[fake.to_token(request)], connection)
         if told is not None:
             return told
+        if self.kinds.takes(sql):
+            return self.kinds.answer(connection, sql)
         if re.match(r"(?is)merge\s", sql):
             return self.merge(connection, sql)
         if match := re.fullmatch(rf"(?is)alter\s+table\s+({OBJECT})\s+drop\s+column\s+(.*,.*)", sql):

@@ -23,10 +23,10 @@ pub(crate) use test_call::{looks_like_call, render_kwargs};
 pub(crate) use vars::has_jinja;
 
 use crate::Node;
-use kpi_adapter::{Adapter, AdapterFacts, ApiObject, ColumnClass, Policy};
+use kpi_adapter::{Adapter, AdapterFacts, ApiObject, CatalogIntegration, ColumnClass, Policy};
 use kpi_diagnostics::EventSink;
 use kpi_jinja::Value;
-use kpi_project::Project;
+use kpi_project::{CatalogDefinition, Project};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
@@ -87,6 +87,9 @@ impl Shared {
         let quoting = root.map(|p| quoting_over(adapter.default_quoting(), &p.config.quoting));
         let name = root.map(|p| p.name.clone()).unwrap_or_default();
         let facts = AdapterFacts::of(&*adapter).with_quoting(quoting.unwrap_or_default()).with_project(name);
+        let facts = facts
+            .with_catalogs(project.catalogs.iter().map(integration).collect())
+            .with_behavior(root.map(|p| &p.config.flags));
         let facts = Arc::new(facts);
         let env_vars = EnvRecord::default();
         let mut target = adapter.target_fields();
@@ -100,8 +103,11 @@ impl Shared {
         constants.insert("env_var", environment::env_var(env_vars.clone()));
         constants.insert("exceptions", exceptions::value(options.sink.clone()));
         constants.insert("flags", flags::value(options.flags.clone()));
-        constants.insert("api", Value::object(ApiObject { quote: facts.quoting }));
-        constants.insert("column", Value::object(ColumnClass));
+        constants.insert(
+            "api",
+            Value::object(ApiObject { quote: facts.quoting, column_rules: facts.column_rules }),
+        );
+        constants.insert("column", Value::object(ColumnClass(facts.column_rules)));
         constants.insert("invocation_id", Value::from(options.invocation_id.clone()));
         constants.insert("dbt_version", Value::from(kpi_project::EMULATED_DBT_VERSION));
         constants.insert("run_started_at", functions::moment(&options.started_at));
@@ -155,6 +161,21 @@ impl Shared {
 
 fn flag(flags: &Map<String, Json>, name: &str, default: bool) -> bool {
     flags.get(name).and_then(Json::as_bool).unwrap_or(default)
+}
+
+/// A catalog as the target sees it.
+pub fn integration(declared: &CatalogDefinition) -> CatalogIntegration {
+    CatalogIntegration {
+        name: declared.name.clone(),
+        form: declared.form,
+        catalog_type: declared.catalog_type.clone(),
+        catalog_name: declared.catalog_name.clone(),
+        table_format: declared.table_format.clone(),
+        external_volume: declared.external_volume.clone(),
+        file_format: declared.file_format.clone(),
+        catalog_database: declared.catalog_database.clone(),
+        properties: declared.properties.clone(),
+    }
 }
 
 /// What a `quoting` map says over a policy.

@@ -12,6 +12,8 @@ const NO_TYPE: &str = "INVALID_TYPE";
 pub(super) fn undescribed(node: &mut Node, file: &str) {
     if file.ends_with(".py") {
         node.language = "python";
+    } else if file.ends_with(".js") {
+        node.language = "javascript";
     }
     node.extra.insert("returns".into(), json!({"data_type": NO_TYPE, "description": null}));
     node.extra.insert("arguments".into(), json!([]));

@@ -3,6 +3,7 @@
 use crate::context::Shared;
 use crate::context::parsing::{ParseShared, name_macro_context};
 use crate::{Node, ResourceType, node_json, version_text};
+use kpi_adapter::{AdapterFacts, CatalogIntegration};
 use kpi_diagnostics::Diagnostic;
 use kpi_jinja::{Args, Environment, Interp, MacroRef, Object, Result, Value};
 use kpi_project::Project;
@@ -17,6 +18,7 @@ pub(crate) struct NameMacros {
     database: Component,
     default_schema: Arc<str>,
     default_database: Option<Arc<str>>,
+    facts: Arc<AdapterFacts>,
     /// Schemas made of the target's and a custom one.
     schemas: Mutex<FxHashMap<Box<str>, Arc<str>>>,
 }
@@ -67,6 +69,7 @@ impl NameMacros {
             database: component("generate_database_name"),
             default_schema: shared.facts.schema.clone(),
             default_database: shared.facts.database.clone(),
+            facts: shared.facts.clone(),
             schemas: Mutex::default(),
         }
     }
@@ -74,6 +77,14 @@ impl NameMacros {
     /// The schema and database that a node has before names are generated.
     pub(super) fn defaults(&self) -> (Arc<str>, Option<Arc<str>>) {
         (self.default_schema.clone(), self.default_database.clone())
+    }
+
+    /// The catalog that a node names.
+    fn catalog_of(&self, config: &crate::Config) -> Option<&CatalogIntegration> {
+        if self.facts.catalogs.is_empty() {
+            return None;
+        }
+        self.facts.catalog(config.str("catalog_name")?)
     }
 
     fn custom_schema(&self, custom: &str) -> Arc<str> {
@@ -100,7 +111,9 @@ impl NameMacros {
                 node.database = (!value.is_none()).then(|| trimmed(&value));
             }
             None => {
-                node.database = match config.str("database") {
+                let custom = config.str("database");
+                let catalog = self.catalog_of(&config);
+                node.database = match catalog.map_or(custom, |catalog| catalog.database_of(custom)) {
                     Some(custom) => Some(custom.trim().into()),
                     None => self.default_database.clone(),
                 };
@@ -111,6 +124,11 @@ impl NameMacros {
             (None, Some(custom)) => self.custom_schema(custom),
             (None, None) => self.default_schema.clone(),
         };
+        if self.schema.of(&node.package_name).is_none()
+            && self.catalog_of(&config).is_some_and(CatalogIntegration::is_glue)
+        {
+            node.schema = node.schema.to_lowercase().into();
+        }
         node.alias = match (
             self.alias.of(&node.package_name),
             config.str("alias").filter(|alias| !alias.is_empty()),

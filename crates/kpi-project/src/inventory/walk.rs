@@ -141,6 +141,8 @@ impl Folder {
                     kinds.push(FileKind::Function);
                 }
             }
+            // Functions of databases that run JavaScript.
+            "js" if self.functions => kinds.push(FileKind::Function),
             "csv" => {
                 if self.seeds {
                     kinds.push(FileKind::Seed);

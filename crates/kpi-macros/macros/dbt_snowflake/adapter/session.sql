@@ -39,6 +39,14 @@
   {%- do return("'" ~ (text | string | replace('\\', '\\\\') | replace("'", "''")) ~ "'") -%}
 {%- endmacro -%}
 
+{#- As one transaction, but for linked databases, which have none. -#}
+{%- macro kpi_snowflake_transaction(dml, relation=none) -%}
+  {%- if snowflake__is_catalog_linked_database(relation=relation or config.model) -%}
+    {%- do return(dml) -%}
+  {%- endif -%}
+  {%- do return(snowflake_dml_explicit_transaction(dml)) -%}
+{%- endmacro -%}
+
 {#- Statements that change rows commit each by themselves, unless they are one transaction. -#}
 {%- macro snowflake_dml_explicit_transaction(dml) -%}
   {%- do return('begin;\n' ~ dml ~ ';\ncommit;') -%}

@@ -4,14 +4,17 @@
 {% materialization incremental, adapter='snowflake', supported_languages=['sql', 'python'] %}
   {%- set tag = set_query_tag() -%}
   {%- set old = load_cached_relation(this) -%}
-  {%- set new = this.incorporate(type='table') -%}
+  {%- set catalog_relation = kpi_snowflake_catalog_relation() -%}
+  {%- set linked = snowflake__is_catalog_linked_database(catalog_relation=catalog_relation) -%}
+  {%- set new = this.incorporate(type='table', table_format=catalog_relation.table_format) -%}
   {%- set rebuild = should_full_refresh() -%}
   {%- set language = model['language'] -%}
   {%- set strategy = config.get('incremental_strategy') or 'default' -%}
   {%- set unique_key = config.get('unique_key') -%}
   {%- set kind = dbt_snowflake_get_tmp_relation_type(strategy, unique_key, language) -%}
   {%- set increment = resolve_incremental_tmp_relation(
-      make_temp_relation(this).incorporate(type='view' if kind == 'view' else 'table')) -%}
+      make_temp_relation(this).incorporate(
+          type='view' if kind == 'view' else 'table', catalog=catalog_relation.catalog_name if linked else none)) -%}
   {%- set schema_policy = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
   {#- Looked up even when it is not needed this time, so that a misspelt strategy fails on the first run. -#}
   {%- set strategy_sql = adapter.get_incremental_strategy_macro(context, strategy) -%}
@@ -21,16 +24,21 @@
   {%- set kept_code = kpi_separate(compiled_code) -%}
   {%- do kpi_fill_quarantine(adds=not (old is none or rebuild or old.is_view)) -%}
   {%- if old is none or rebuild or old.is_view -%}
-    {%- do kpi_snowflake_of_another_type(old, ['table']) -%}
+    {%- do kpi_snowflake_make_room(old, new) -%}
     {%- call statement('main', language=language) -%}
       {{ create_table_as(False, new, kept_code, language) }}
     {%- endcall -%}
+  {%- elif new.table_format != old.table_format -%}
+    {%- do exceptions.raise_compiler_error('Unable to update the incremental model `' ~ new.identifier ~ '` from `' ~ old.table_format
+        ~ '` to `' ~ new.table_format ~ '` due to Snowflake limitation. Please execute with --full-refresh to drop the table and recreate in the new catalog.') -%}
   {%- else -%}
     {%- call statement('create_tmp_relation', language=language) -%}
-      {%- if kind == 'view' -%}
+      {%- if linked -%}
+        {{ create_table_as(False, increment, kept_code, language) }}
+      {%- elif kind == 'view' -%}
         {{ snowflake__create_view_as_with_temp_flag(increment, kept_code, True) }}
       {%- elif kind == 'transient' -%}
-        create or replace transient table {{ increment }} as ({{ kept_code }})
+        {{ snowflake__create_table_transient_sql(increment, kept_code) }}
       {%- else -%}
         {{ create_table_as(True, increment, kept_code, language) }}
       {%- endif -%}
@@ -45,6 +53,7 @@
           'unique_key': unique_key,
           'dest_columns': columns,
           'incremental_predicates': config.get('predicates', none) or config.get('incremental_predicates', none),
+          'catalog_relation': catalog_relation,
       }) }}
     {%- endcall -%}
     {%- do drop_relation_if_exists(increment) -%}
@@ -62,10 +71,10 @@
   {%- set twice = strategy in ['delete+insert', 'microbatch'] and unique_key is not none -%}
   {%- if language == 'python' and asked not in [none, 'table'] -%}
     {%- do exceptions.raise_compiler_error("Python models currently only support 'table' for tmp_relation_type but " ~ asked ~ ' was specified.') -%}
-  {%- elif twice and asked not in [none, 'table', 'transient'] -%}
+  {%- elif twice and language == 'sql' and asked not in [none, 'table', 'transient'] -%}
     {%- do exceptions.raise_compiler_error(
         'The `' ~ strategy ~ '` strategy with a `unique_key` reads the new rows twice, so `tmp_relation_type` must be `table` or `transient`, not ' ~ asked ~ '.') -%}
-  {%- elif language != 'sql' -%}
+  {%- elif language != 'sql' or snowflake__is_catalog_linked_database(relation=config.model) -%}
     {%- do return('table') -%}
   {%- elif asked in ['table', 'view', 'transient'] -%}
     {%- do return(asked) -%}
@@ -88,7 +97,7 @@
 {%- endmacro -%}
 
 {%- macro snowflake__get_incremental_append_sql(arg_dict) -%}
-  {%- do return(snowflake_dml_explicit_transaction(default__get_incremental_append_sql(arg_dict))) -%}
+  {%- do return(kpi_snowflake_transaction(default__get_incremental_append_sql(arg_dict))) -%}
 {%- endmacro -%}
 
 {#- Without a key nothing ever matches, and Snowflake refuses a merge on a constant. -#}
@@ -98,22 +107,27 @@
   {%- else -%}
     {%- set dml = (config.get('sql_header', none) or '') ~ get_insert_into_sql(target, source_sql, dest_columns) -%}
   {%- endif -%}
-  {%- do return(snowflake_dml_explicit_transaction(dml)) -%}
+  {%- do return(kpi_snowflake_transaction(dml)) -%}
 {%- endmacro -%}
 
 {%- macro snowflake__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
-  {%- do return(snowflake_dml_explicit_transaction(
+  {%- do return(kpi_snowflake_transaction(
       default__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates))) -%}
 {%- endmacro -%}
 
 {#- Snowflake overwrites the whole table, not a part of it. -#}
-{%- macro snowflake__get_incremental_insert_overwrite_sql(arg_dict) -%}
+{%- macro get_incremental_insert_overwrite_sql(arg_dict) -%}
+  {%- do return(adapter.dispatch('insert_overwrite_get_sql', 'dbt')(
+      arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'])) -%}
+{%- endmacro -%}
+
+{%- macro snowflake__insert_overwrite_get_sql(target, source, unique_key, dest_columns) -%}
   {%- set columns = config.get('overwrite_columns', []) -%}
   {%- set names = columns | join(', ') -%}
-  {%- do return(snowflake_dml_explicit_transaction(
+  {%- do return(kpi_snowflake_transaction(
       (config.get('sql_header', none) or '')
-      ~ 'insert overwrite into ' ~ arg_dict.target_relation ~ (' (' ~ names ~ ')' if names else '')
-      ~ ' select ' ~ (names or '*') ~ ' from ' ~ arg_dict.temp_relation)) -%}
+      ~ 'insert overwrite into ' ~ target ~ (' (' ~ names ~ ')' if names else '')
+      ~ ' select ' ~ (names or '*') ~ ' from ' ~ source)) -%}
 {%- endmacro -%}
 
 {#- The batch's span of time is emptied and filled again. -#}
@@ -131,5 +145,5 @@
     where ({{ conditions | join(') and (') }});
     {{ get_insert_into_sql(arg_dict.target_relation, arg_dict.temp_relation, arg_dict.dest_columns) }}
   {%- endset -%}
-  {%- do return(snowflake_dml_explicit_transaction(dml)) -%}
+  {%- do return(kpi_snowflake_transaction(dml)) -%}
 {%- endmacro -%}

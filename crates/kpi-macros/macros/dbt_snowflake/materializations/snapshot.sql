@@ -6,7 +6,7 @@
 {% endmaterialization %}
 
 {%- macro snowflake__snapshot_merge_sql(target, source, insert_cols) -%}
-  {%- do return(snowflake_dml_explicit_transaction(default__snapshot_merge_sql(target, source, insert_cols))) -%}
+  {%- do return(kpi_snowflake_transaction(default__snapshot_merge_sql(target, source, insert_cols), target)) -%}
 {%- endmacro -%}
 
 {#- A transient table's history would be lost with the table. -#}
