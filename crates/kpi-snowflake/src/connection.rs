@@ -382,8 +382,13 @@ impl Connection for SnowflakeConnection {
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, AdapterError> {
-        let sql = sql.trim().trim_end_matches(';');
-        let answer = self.run(sql, Asked { describe_only: true, ..Asked::default() })?;
+        // A model's header stands in front: it runs, since the query may read what it sets.
+        let statements = split(sql);
+        let Some((query, header)) = statements.split_last() else { return Ok(Vec::new()) };
+        for statement in header {
+            self.query(statement)?;
+        }
+        let answer = self.run(query, Asked { describe_only: true, ..Asked::default() })?;
         Ok(answer.described())
     }
 

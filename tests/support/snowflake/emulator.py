@@ -488,7 +488,7 @@ class Emulator:
         start = history.time.time()
         answer = await self.run(request, asked, session, faults)
         asked_id = (answer.get("data") or {}).get("queryId")
-        self.history.note(self.account, session, plain(sql), asked_id, start, faults)
+        self.history.note(self.account, session, plain(asked["sqlText"]), asked_id, start, faults)
         if "running" in faults:
             query = (answer.get("data") or {}).get("queryId")
             self.background[query] = [int(faults["running"]), answer]
