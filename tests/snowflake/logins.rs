@@ -193,7 +193,7 @@ fn a_person_logs_in_in_the_browser_once() {
 fn what_is_refused_is_told_with_its_setting() {
     let mut all = Vec::new();
     let mut tell = |name: &str, settings: &str, environment: &[(&str, &str)]| {
-        let Some(shop) = shop(settings) else { return None };
+        let shop = shop(settings)?;
         let call = shop.project.kpi_with(environment, &["run"]);
         assert_ne!(call.code, 0, "{name}: {}", call.text());
         all.push(format!("{name}\n{}", refusal(&shop, &call)));

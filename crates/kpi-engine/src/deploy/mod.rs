@@ -1,9 +1,9 @@
 //! `deploy` and `rollback`: production changes as a whole, or not at all.
 //!
-//! The project is built in schemas beside those of production ([`Staging`], [`staging`]) and tested there. Only when
-//! everything is good does each relation take the place of the one in production ([`publish`]); what was there is kept.
-//! Tables of kpi's own say what was done and where earlier versions are ([`history`]), so that what was begun can be
-//! ended by the next call, and what was done can be undone ([`rollback`]).
+//! The project is built in schemas beside those of production ([`Staging`], `staging`) and tested there. Only when
+//! everything is good does each relation take the place of the one in production (`publish`); what was there is kept.
+//! Tables of kpi's own say what was done and where earlier versions are (`history`), so that what was begun can be
+//! ended by the next call, and what was done can be undone (`rollback`).
 
 mod alive;
 mod history;
