@@ -17,7 +17,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long what runs may go on after the first failure, where that ends the run.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// What the workers of a run share.
 struct Shared<'a> {
@@ -380,6 +383,8 @@ impl Shared<'_> {
         }
         if bad && self.engine.options.fail_fast {
             self.failed_fast.store(true, Ordering::Relaxed);
+            // What began together with it and is about to end may end.
+            std::thread::sleep(GRACE);
             self.engine.adapter.cancel_all();
             kpi_python::process::end_all();
             return scheduler::Outcome::Stop;
