@@ -94,6 +94,12 @@ pub trait Adapter: Send + Sync {
         false
     }
 
+    /// The statement that makes or replaces a view without more than its query; who had rights on the one that is
+    /// replaced keeps them, where the database would take them.
+    fn view_statement(&self, view: &Relation, query: &str, _secure: bool) -> String {
+        format!("create or replace view {view} as (\n{query}\n)")
+    }
+
     /// The statement that makes the schema `to` what `schema` was at a moment (tables that were replaced or dropped
     /// since included), where the database keeps its past by itself.
     fn recall_schema(

@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// Where rows of a model go that are kept out of it.
-    fn quarantine_of(&self, model: &Node) -> Relation {
+    pub(crate) fn quarantine_of(&self, model: &Node) -> Relation {
         let mut relation = model.relation().with_kind(RelationType::Table);
         relation.identifier = Some(format!("{}{QUARANTINE_SUFFIX}", model.alias).into());
         relation

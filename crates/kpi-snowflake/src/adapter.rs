@@ -88,6 +88,11 @@ impl Adapter for SnowflakeAdapter {
         Ok(Box::new(connection))
     }
 
+    fn view_statement(&self, view: &Relation, query: &str, secure: bool) -> String {
+        let secure = if secure { "secure " } else { "" };
+        format!("create or replace {secure}view {view} copy grants as (\n{query}\n)")
+    }
+
     fn recall_schema(
         &self,
         schema: &Relation,

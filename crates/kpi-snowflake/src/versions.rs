@@ -56,18 +56,55 @@ pub(crate) fn is_moment(mark: &str) -> bool {
     !mark.is_empty() && !mark.contains("1970")
 }
 
-/// The statement that makes a view again. Snowflake keeps the whole statement that made it; where only its query is
-/// told, that is put in one.
+/// The statement that makes a view again, for those who had rights on the present one too. Snowflake keeps the whole
+/// statement that made it; where only its query is told, that is put in one.
 pub(crate) fn definition(view: &Relation, told: &str, secure: bool) -> String {
     let told = told.trim().trim_end_matches(';').trim_end();
     let lower = told.to_ascii_lowercase();
     match lower.strip_prefix("create ") {
         Some(rest) if !rest.trim_start().starts_with("or replace ") => {
-            format!("create or replace {}", &told[7..])
+            with_grants(&format!("create or replace {}", &told[7..]))
         }
-        Some(_) => told.to_owned(),
-        None => format!("create or replace {}view {view} as {told}", if secure { "secure " } else { "" }),
+        Some(_) => with_grants(told),
+        None => with_grants(&format!(
+            "create or replace {}view {view} as {told}",
+            if secure { "secure " } else { "" }
+        )),
     }
+}
+
+/// With `copy grants` behind the name of the view and its columns, unless it says so already.
+fn with_grants(statement: &str) -> String {
+    let lower = statement.to_ascii_lowercase();
+    let Some(name) = lower.find("view ").map(|at| at + "view ".len()) else { return statement.to_owned() };
+    let mut at = name + outside_of_quotes(&statement[name..], |c, _| c.is_whitespace() || c == '(');
+    let rest = &statement[at..];
+    if rest.trim_start().starts_with('(') {
+        at += outside_of_quotes(rest, |c, depth| c == ')' && depth == 1) + 1;
+    }
+    let clauses: Vec<&str> =
+        lower[at..].split_whitespace().take_while(|word| *word != "as" && !word.starts_with("as(")).collect();
+    match clauses.join(" ").contains("copy grants") {
+        true => statement.to_owned(),
+        false => format!("{} copy grants{}", &statement[..at], &statement[at..]),
+    }
+}
+
+/// Where the first character stands that is meant, given how many brackets are open before it.
+fn outside_of_quotes(text: &str, is_meant: impl Fn(char, u32) -> bool) -> usize {
+    let (mut depth, mut quote) = (0_u32, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, c) if is_meant(c, depth) => return at,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    text.len().saturating_sub(1)
 }
 
 #[cfg(test)]
@@ -87,13 +124,23 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_may_replace_what_is_there() {
+    fn a_definition_may_replace_what_is_there_and_keeps_rights() {
         let view = Relation::of("D", "S", "V");
         let made = |told: &str| definition(&view, told, true);
-        assert_eq!(made("create view V as select 1;\n"), "create or replace view V as select 1");
-        let whole = "CREATE OR REPLACE SECURE VIEW V as select 1";
+        assert_eq!(made("create view V as select 1;\n"), "create or replace view V copy grants as select 1");
+        assert_eq!(
+            made(
+                "CREATE OR REPLACE SECURE VIEW d.\"my (view)\" (a comment 'x (y', \"b\") comment = 'n' AS (select 1, 2)"
+            ),
+            "CREATE OR REPLACE SECURE VIEW d.\"my (view)\" (a comment 'x (y', \"b\") copy grants comment = 'n' AS (select 1, 2)"
+        );
+        let whole = "create or replace view V(a)\n  copy grants\nas(\nselect 1)";
         assert_eq!(made(whole), whole);
-        assert_eq!(made("select 1"), "create or replace secure view \"D\".\"S\".\"V\" as select 1");
+        assert_eq!(
+            made("select 1"),
+            "create or replace secure view \"D\".\"S\".\"V\" copy grants as select 1"
+        );
+        assert_eq!(made("create view"), "create or replace view");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 
 use super::history::{Change, Deployments};
 use super::staging::{Staging, inputs_of};
-use super::{KEPT_SUFFIX, failed, schema_beside, wrong};
+use super::{KEPT_SUFFIX, beside, failed, schema_beside, wrong};
 use crate::engine::Engine;
 use kpi_adapter::{Relation, RelationType};
 use kpi_diagnostics::{Diagnostic, Level};
-use kpi_manifest::{Node, NodeId, QUARANTINE_SUFFIX, ResourceType};
+use kpi_manifest::{NodeId, ResourceType};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -148,21 +148,22 @@ impl Deployments {
             item.change.fingerprint = built.fingerprint.filter(|_| !in_place);
             item.change.inputs = Map::from_iter(marks);
             if kind == Some(RelationType::View) {
+                let secure = node.config.bool("secure").unwrap_or(false);
                 let definition =
-                    |code: &String| format!("create or replace view {} as (\n{code}\n)", node.relation());
+                    |code: &String| self.engine.adapter.view_statement(&node.relation(), code, secure);
                 item.change.definition = built.code.as_ref().map(definition);
             }
             items.push(item);
             // What a model's expectations keep out of it belongs to it.
-            let beside = |node: &Node| {
-                let mut relation = node.relation();
-                relation.identifier = Some(format!("{}{QUARANTINE_SUFFIX}", node.alias).into());
-                relation
-            };
-            let quarantine = beside(own);
+            let quarantine = staged.quarantine_of(own);
             let name = quarantine.identifier.clone().unwrap_or_default();
             if staged.cache.get_relation(own.database.as_deref(), &own.schema, &name).is_some() {
-                items.push(self.item(position, beside(node), Some(quarantine), items.len()));
+                items.push(self.item(
+                    position,
+                    self.engine.quarantine_of(node),
+                    Some(quarantine),
+                    items.len(),
+                ));
             }
         }
         Ok(items)
@@ -207,12 +208,10 @@ impl Deployments {
 
     /// `orders__20251127_081500_3f2a1c`
     fn kept_name(&self, production: &Relation) -> Relation {
-        let schema = schema_beside(production, KEPT_SUFFIX);
         let id: String = self.run_id.chars().filter(char::is_ascii_alphanumeric).take(6).collect();
         let at = chrono::Utc::now().format("%Y%m%d_%H%M%S");
         let name = production.identifier.as_deref().unwrap_or_default();
-        let mut kept = production.clone();
-        kept.schema = schema.schema;
+        let mut kept = beside(production, KEPT_SUFFIX);
         kept.identifier = Some(format!("{name}__{at}_{id}").into());
         kept.kind = Some(RelationType::Table);
         kept

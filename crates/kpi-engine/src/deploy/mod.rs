@@ -17,9 +17,10 @@ pub use publish::Published;
 pub use rollback::{Restoration, Restored, Target};
 pub use staging::Staging;
 
-use kpi_adapter::{AdapterError, Relation};
+use kpi_adapter::{AdapterError, Fetch, NodeConnection, Relation, TableCopy};
 use kpi_diagnostics::Diagnostic;
 use kpi_manifest::Node;
+use std::sync::Arc;
 
 /// What the names of schemas end in where the project is built before it is deployed.
 pub const STAGING_SUFFIX: &str = "__kpi_staging";
@@ -40,17 +41,22 @@ pub(crate) fn failed(doing: &str, error: &AdapterError) -> Diagnostic {
     diagnostic
 }
 
-/// The schema of a node's relation whose name ends in `suffix`.
+/// The relation of the same name in the schema whose name ends in `suffix`.
+pub(crate) fn beside(relation: &Relation, suffix: &str) -> Relation {
+    let mut other = relation.clone();
+    other.schema = other.schema.map(|name| format!("{name}{suffix}").into());
+    other
+}
+
+/// The schema of [`beside`].
 pub(crate) fn schema_beside(relation: &Relation, suffix: &str) -> Relation {
-    let mut schema = relation.without_identifier();
-    schema.schema = schema.schema.map(|name| format!("{name}{suffix}").into());
-    schema
+    beside(relation, suffix).without_identifier()
 }
 
 /// How the node's table is copied.
-pub(crate) fn copy_of(node: &Node) -> kpi_adapter::TableCopy {
+pub(crate) fn copy_of(node: &Node) -> TableCopy {
     use kpi_manifest::ResourceType::Snapshot;
-    kpi_adapter::TableCopy {
+    TableCopy {
         // A snapshot is history that nothing can make again.
         transient: node.resource_type != Snapshot && node.config.bool("transient").unwrap_or(true),
         iceberg: node.config.str("table_format").is_some_and(|format| format.eq_ignore_ascii_case("iceberg")),
@@ -61,4 +67,32 @@ pub(crate) fn copy_of(node: &Node) -> kpi_adapter::TableCopy {
 pub(crate) fn shown(relation: &Relation) -> String {
     let parts = [&relation.schema, &relation.identifier];
     parts.iter().filter_map(|part| part.as_deref()).collect::<Vec<_>>().join(".")
+}
+
+/// Makes `to` a copy of the table `from`.
+///
+/// # Errors
+/// The database's; no such table.
+pub(crate) fn copied(
+    connection: &Arc<NodeConnection>,
+    from: &Relation,
+    to: &Relation,
+    copy: TableCopy,
+) -> Result<(), AdapterError> {
+    let run = |copy| -> Result<(), AdapterError> {
+        for statement in connection.copy_table(from, to, copy)? {
+            connection.execute(&statement, false, Fetch::No)?;
+        }
+        Ok(())
+    };
+    match run(copy) {
+        // The model has become one with fail-safe, and this is a table from before that.
+        Err(error)
+            if !copy.transient
+                && error.message.to_lowercase().contains("transient object cannot be cloned") =>
+        {
+            run(TableCopy { transient: true, ..copy })
+        }
+        done => done,
+    }
 }

@@ -8,7 +8,7 @@
 use super::history::{Deployments, Kind, Phase};
 use super::items::Item;
 use super::staging::Staging;
-use super::{copy_of, failed, shown, wrong};
+use super::{beside, copied, copy_of, failed, shown, wrong};
 use crate::engine::{Engine, Task};
 use kpi_adapter::{AdapterError, Fetch, NodeConnection, Relation, RelationType};
 use kpi_artifacts::{NodeResult, NodeStatus};
@@ -359,9 +359,7 @@ impl Deployments {
             self.connection.begin().map_err(|error| error.to_diagnostic())?;
         }
         for change in &changes {
-            let mut staged = change.relation.clone();
-            staged.schema =
-                staged.schema.map(|name| format!("{name}{}", self.settings.staging_suffix).into());
+            let staged = beside(&change.relation, &self.settings.staging_suffix);
             let doing = || format!("{} cannot be published", shown(&change.relation));
             if change.relation_type == "table" {
                 let copy = self.engine.manifest.node(&change.unique_id).map(copy_of);
@@ -380,30 +378,5 @@ impl Deployments {
         self.set_status(run_id, "published", Some("ended by a later call"))?;
         self.connection.commit().map_err(|error| error.to_diagnostic())?;
         Ok(changes.len())
-    }
-}
-
-/// Runs what makes `to` a copy of `from`.
-fn copied(
-    connection: &Arc<NodeConnection>,
-    from: &Relation,
-    to: &Relation,
-    copy: kpi_adapter::TableCopy,
-) -> Result<(), AdapterError> {
-    let run = |copy| -> Result<(), AdapterError> {
-        for statement in connection.copy_table(from, to, copy)? {
-            connection.execute(&statement, false, Fetch::No)?;
-        }
-        Ok(())
-    };
-    match run(copy) {
-        // The model has become one with fail-safe, and this is a table from before that.
-        Err(error)
-            if !copy.transient
-                && error.message.to_lowercase().contains("transient object cannot be cloned") =>
-        {
-            run(kpi_adapter::TableCopy { transient: true, ..copy })
-        }
-        done => done,
     }
 }

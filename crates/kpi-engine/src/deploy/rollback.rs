@@ -6,9 +6,9 @@
 
 use super::history::{Change, Deployments, RunRecord};
 use super::publish::Published;
-use super::{RECALLED_SUFFIX, copy_of, failed, schema_beside, shown, wrong};
+use super::{RECALLED_SUFFIX, beside, copied, copy_of, failed, schema_beside, shown, wrong};
 use chrono::{DateTime, NaiveDateTime, Utc};
-use kpi_adapter::{Relation, RelationType, TableCopy};
+use kpi_adapter::{Relation, RelationType};
 use kpi_diagnostics::{Diagnostic, Level};
 use kpi_manifest::{NodeId, ResourceType};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -337,12 +337,9 @@ impl Deployments {
             let doing = || format!("the version of {} cannot be brought", shown(&step.production));
             match &step.version {
                 Version::Kept(from) | Version::Past(Some(from)) => {
-                    let copy = self.copy(step.node);
-                    for statement in
-                        self.connection.copy_table(from, staged, copy).map_err(|e| failed(&doing(), &e))?
-                    {
-                        self.run(&statement).map_err(|e| failed(&doing(), &e))?;
-                    }
+                    let node = &self.engine.manifest.nodes[step.node.0 as usize];
+                    copied(&self.connection, from, staged, copy_of(node))
+                        .map_err(|e| failed(&doing(), &e))?;
                 }
                 Version::Definition(definition) => {
                     let mut sql = definition.clone();
@@ -357,14 +354,8 @@ impl Deployments {
         self.drop_recalled(restoration)
     }
 
-    fn copy(&self, node: NodeId) -> TableCopy {
-        copy_of(&self.engine.manifest.nodes[node.0 as usize])
-    }
-
     fn staged(&self, production: &Relation) -> Relation {
-        let mut staged = production.clone();
-        staged.schema = staged.schema.map(|name| format!("{name}{}", self.settings.staging_suffix).into());
-        staged
+        beside(production, &self.settings.staging_suffix)
     }
 
     /// Makes the past of the schemas that is asked for, and takes the tables from there.
@@ -403,9 +394,7 @@ impl Deployments {
             let recalled = schema_beside(&step.production, RECALLED_SUFFIX);
             let name = step.production.identifier.as_deref().unwrap_or_default().to_lowercase();
             let version = if there.get(&recalled.render()).is_some_and(|names| names.contains(&name)) {
-                let mut from = step.production.clone();
-                from.schema = recalled.schema.clone();
-                Version::Past(Some(from))
+                Version::Past(Some(beside(&step.production, RECALLED_SUFFIX)))
             } else if let Some(kept) = kept {
                 Version::Kept(kept.clone())
             } else {

@@ -1,7 +1,7 @@
 //! A build beside production: what grows starts from production's rows, and what has not changed is not built again.
 
-use super::copy_of;
 use super::history::EarlierBuild;
+use super::{copied, copy_of};
 use crate::compile::Compiled;
 use crate::engine::Engine;
 use crate::node_run::Outcome;
@@ -199,7 +199,7 @@ impl Engine {
         if self.options.staging.is_none() || !node.is_refable() {
             return Ok(());
         }
-        let anew = ["table", "view", "seed", "materialized_view", "dynamic_table", "ephemeral"];
+        let anew = ["table", "view", "seed", "materialized_view", "dynamic_table", "interactive_table"];
         if anew.contains(&node.config.materialized()) {
             return Ok(());
         }
@@ -212,7 +212,7 @@ impl Engine {
         for from in std::iter::once(production).chain(quarantine) {
             let mut staged = node.relation().with_kind(RelationType::Table);
             staged.identifier.clone_from(&from.identifier);
-            self.copy_relation(connection, &from, &staged, node)?;
+            copied(connection, &from, &staged, copy_of(node))?;
             self.cache.add(staged);
         }
         Ok(())
@@ -226,19 +226,6 @@ impl Engine {
         let name = relation.identifier.as_deref().unwrap_or_default();
         let found = self.cache.get_relation(deferred.database.as_deref(), &deferred.schema, name)?;
         (found.kind == Some(RelationType::Table)).then_some(relation)
-    }
-
-    fn copy_relation(
-        &self,
-        connection: &Arc<NodeConnection>,
-        from: &Relation,
-        to: &Relation,
-        node: &Node,
-    ) -> Result<()> {
-        for statement in connection.copy_table(from, to, copy_of(node))? {
-            connection.execute(&statement, false, Fetch::No)?;
-        }
-        Ok(())
     }
 
     /// The outcome of a node that need not be built: its SQL, config and inputs are those of production, whose rows
@@ -313,7 +300,7 @@ impl Engine {
             connection.execute(&sql, false, Fetch::No)?;
             RelationType::View
         } else {
-            self.copy_relation(connection, production, &own, node)?;
+            copied(connection, production, &own, copy_of(node))?;
             RelationType::Table
         };
         self.cache.add(own.with_kind(kind));
