@@ -1,17 +1,20 @@
 //! Loads a project: finds its folder, reads its settings and target, then all files of all packages in parallel.
 
+mod packages;
+mod suites;
+
 use crate::inventory::{read_text, take};
-use crate::packages::{PackageReader, PackagesFile, installed, name_of};
+use crate::packages::{PackageReader, PackagesFile};
 use crate::project::merge_vars;
 use crate::render::{EnvLookup, EnvRead, Names, Renderer, Scope};
 use crate::settings::{NativeProject, Reading, raw_dbt_project, read_dbt_project, read_native};
-use crate::target::{of_native, of_profiles, profiles_folder, shown_path};
+use crate::target::{of_native, of_profiles, profiles_folder};
 use crate::yaml::{self, Node};
 use crate::{
     CatalogDefinition, FileKind, Package, Project, ProjectConfig, PropertyFile, SelectorDefinition,
     TargetSettings,
 };
-use kpi_diagnostics::{Diagnostic, EventSink, SourceFile, Span};
+use kpi_diagnostics::{Diagnostic, EventSink, SourceFile};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
@@ -219,28 +222,6 @@ fn clean(path: &Path) -> PathBuf {
 /// Packages that are always there.
 const BUILT_IN: [&str; 2] = ["dbt", "dbt_duckdb"];
 
-fn not_unique(config: &ProjectConfig, other: Option<&ProjectConfig>) -> Diagnostic {
-    let mut error = Diagnostic::error(
-        "K0224",
-        "Compilation Error",
-        format!(
-            "dbt found more than one package with the name \"{}\" included in this project. Package names must be \
-             unique in a project. Please rename one of these packages.",
-            config.name
-        ),
-    );
-    if let Some(file) = config.file.clone() {
-        error = error.with_span(Span::whole(file));
-    }
-    match other {
-        Some(other) => match other.file.clone() {
-            Some(file) => error.with_related(Span::whole(file), "the other one"),
-            None => error,
-        },
-        None => error.with_hint("the built-in macros have this name: choose another one"),
-    }
-}
-
 /// The project's file.
 struct RootFile {
     file: Arc<SourceFile>,
@@ -360,7 +341,7 @@ impl<'a> Loader<'a> {
         let reading = Reading { renderer, check_version: self.options.version_check, native };
         let config = read_dbt_project(file, raw, &reading, &mut self.warnings)?;
         if BUILT_IN.contains(&&*config.name) {
-            return Err(not_unique(&config, None));
+            return Err(packages::not_unique(&config, None));
         }
         Ok(config)
     }
@@ -514,118 +495,6 @@ impl<'a> Loader<'a> {
         crate::selectors::read(&file, node, renderer)
     }
 
-    /// Reads what names packages.
-    fn package_reader(&self) -> PackageReader {
-        PackageReader {
-            renderer: self.renderer(Scope::Secret, &self.cli_vars, &Map::new()),
-            env_read: self.env_read.clone(),
-        }
-    }
-
-    /// Adds the packages that are installed, and local ones that are named but not installed.
-    fn settle_packages(
-        &mut self,
-        packages: &mut Vec<Settled>,
-        target: &Map<String, Json>,
-    ) -> Result<(), Diagnostic> {
-        let Some(root) = packages.first() else { return Ok(()) };
-        let install_path = root.config.packages_install_path.clone();
-        let reader = self.package_reader();
-        let named_by_root = reader.project(&self.root, "")?;
-        // dbt reads packages without the variables of the command line.
-        let renderer = self.renderer(self.project_scope(), &Arc::default(), target);
-        let folders = installed(&self.root, &install_path);
-        let count = folders.len();
-        for folder in folders {
-            let settled = self.settle_package(folder, &renderer)?;
-            self.add_package(packages, settled)?;
-        }
-        let mut waiting: Vec<(String, Span)> = named_by_root.local();
-        let mut beside = 0usize;
-        waiting.reverse();
-        while let Some((path, span)) = waiting.pop() {
-            let folder = clean(&self.root.join(&path));
-            let Ok(name) = name_of(&folder, &path) else {
-                return Err(Diagnostic::error(
-                    "K0222",
-                    KIND,
-                    format!("the local package {path} has no dbt_project.yml"),
-                )
-                .with_span(span)
-                .with_hint("the path is relative to the project's folder"));
-            };
-            if packages.iter().any(|package| *package.config.name == *name) {
-                continue;
-            }
-            beside += 1;
-            let settled = self.settle_package(folder.clone(), &renderer)?;
-            waiting.extend(reader.project(&folder, &settled.shown_root)?.local());
-            self.add_package(packages, settled)?;
-        }
-        let named = named_by_root.specs.len();
-        if named > count + beside {
-            let file = named_by_root.name();
-            let mut error = Diagnostic::error(
-                "K0223",
-                "Compilation Error",
-                format!(
-                    "dbt found {named} package(s) specified in {file}, but only {} package(s) installed in \
-                     {install_path}. Run \"kpi deps\" to install package dependencies.",
-                    count + beside
-                ),
-            );
-            if let Some(file) = named_by_root.file {
-                error = error.with_span(Span::whole(file));
-            }
-            return Err(error.with_hint(format!("`kpi deps` puts them into {install_path}")));
-        }
-        // The root first, then by name.
-        if let Some(rest) = packages.get_mut(1..) {
-            rest.sort_by(|a, b| a.config.name.cmp(&b.config.name));
-        }
-        Ok(())
-    }
-
-    fn settle_package(&mut self, folder: PathBuf, renderer: &Renderer) -> Result<Settled, Diagnostic> {
-        let shown_root = shown_path(&folder, &self.root);
-        let dbt = folder.join(DBT_FILE);
-        let native = folder.join(NATIVE_FILE);
-        let mut reading = Reading { renderer, check_version: self.options.version_check, native: false };
-        let (file, raw) = if dbt.is_file() {
-            let file = read_text(&dbt, &format!("{shown_root}/{DBT_FILE}"))?;
-            let raw = raw_dbt_project(&file, &mut Vec::new())?;
-            (file, raw)
-        } else if native.is_file() {
-            reading.native = true;
-            let file = read_text(&native, &format!("{shown_root}/{NATIVE_FILE}"))?;
-            let raw = read_native(&file)?.project;
-            (file, raw)
-        } else {
-            return Err(Diagnostic::error(
-                "K0222",
-                KIND,
-                format!(
-                    "Failed to read package: No {DBT_FILE} found at expected path {shown_root}/{DBT_FILE}"
-                ),
-            )
-            .with_hint("every folder of installed packages holds a package: remove what is not one"));
-        };
-        let config = read_dbt_project(&file, raw, &reading, &mut self.warnings)?;
-        Ok(Settled { root: folder, shown_root, config })
-    }
-
-    fn add_package(&self, packages: &mut Vec<Settled>, settled: Settled) -> Result<(), Diagnostic> {
-        let name = &settled.config.name;
-        if BUILT_IN.contains(&&**name) {
-            return Err(not_unique(&settled.config, None));
-        }
-        if let Some(other) = packages.iter().find(|p| p.config.name == *name) {
-            return Err(not_unique(&settled.config, Some(&other.config)));
-        }
-        packages.push(settled);
-        Ok(())
-    }
-
     /// Reads all files of all packages.
     fn body(mut self, head: Head) -> Result<Project, Vec<Diagnostic>> {
         let Head { target, packages: settled, selectors, catalogs } = head;
@@ -667,7 +536,7 @@ impl<'a> Loader<'a> {
                 }
             }
             let suites = if packages.is_empty() {
-                suite_files(&root, &config.expectation_paths, &mut errors)
+                suites::suite_files(&root, &config.expectation_paths, &mut errors)
             } else {
                 Vec::new()
             };
@@ -701,52 +570,4 @@ impl<'a> Loader<'a> {
 fn config_flag(packages: &[Settled], name: &str) -> bool {
     let flags = packages.first().map(|root| &root.config.flags);
     flags.and_then(|flags| flags.get(name)).and_then(Json::as_bool).unwrap_or(false)
-}
-
-/// Folders of suites nest no deeper.
-const DEEPEST: usize = 20;
-
-/// The suites of the project: JSON and YAML files of `paths`, which are folders or files.
-fn suite_files(root: &Path, paths: &[String], errors: &mut Vec<Diagnostic>) -> Vec<Arc<SourceFile>> {
-    let mut out = Vec::new();
-    for path in paths {
-        let path = path.trim_end_matches('/');
-        if root.join(path).is_file() {
-            match read_text(&root.join(path), path) {
-                Ok(file) => out.push(file),
-                Err(error) => errors.push(error),
-            }
-        } else {
-            suite_folder(root, path, 0, &mut out, errors);
-        }
-    }
-    out
-}
-
-fn suite_folder(
-    root: &Path,
-    folder: &str,
-    depth: usize,
-    out: &mut Vec<Arc<SourceFile>>,
-    errors: &mut Vec<Diagnostic>,
-) {
-    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    for name in names {
-        let shown = format!("{folder}/{name}");
-        if root.join(&shown).is_dir() {
-            if depth < DEEPEST {
-                suite_folder(root, &shown, depth + 1, out, errors);
-            }
-        } else if [".json", ".yml", ".yaml"].iter().any(|ending| name.ends_with(ending)) {
-            match read_text(&root.join(&shown), &shown) {
-                Ok(file) => out.push(file),
-                Err(error) => errors.push(error),
-            }
-        }
-    }
 }

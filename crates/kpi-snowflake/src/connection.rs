@@ -318,14 +318,7 @@ impl Connection for SnowflakeConnection {
         };
         let columns =
             ["name", "database_name", "schema_name", "kind", "is_dynamic", "is_iceberg", "is_interactive"];
-        let rows = match self.paged(&format!("show objects in schema {place}"), &columns) {
-            Ok(rows) => rows,
-            // No such schema: there is nothing in it.
-            Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
+        let rows = of_what_is_there(self.paged(&format!("show objects in schema {place}"), &columns))?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -362,13 +355,8 @@ impl Connection for SnowflakeConnection {
     }
 
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
-        let rows = match self.listed(&format!("describe table {}", relation.render()), &["name", "type"]) {
-            Ok(rows) => rows,
-            Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
+        let described = self.listed(&format!("describe table {}", relation.render()), &["name", "type"]);
+        let rows = of_what_is_there(described)?;
         Ok(rows
             .into_iter()
             .filter_map(|row| {
@@ -555,6 +543,14 @@ impl SnowflakeConnection {
                 Err(error)
             }
         }
+    }
+}
+
+/// What is told of an object; nothing of one that is not there.
+fn of_what_is_there<T>(told: Result<Vec<T>, AdapterError>) -> Result<Vec<T>, AdapterError> {
+    match told {
+        Err(error) if error.kind == AdapterErrorKind::Statement && is_missing(&error) => Ok(Vec::new()),
+        told => told,
     }
 }
 

@@ -25,15 +25,7 @@ pub fn compile(session: &Session) -> Outcome {
     }
     let (engine, project) = run::engine(session, loaded)?;
     if selected.is_empty() {
-        messages.say(
-            "NothingToDo",
-            Level::Warn,
-            "Nothing to do. Try checking your model configs and model specification args",
-        );
-        messages.check_warnings()?;
-        write::manifest(session, &project, &engine.into_manifest())?;
-        write::run_results(session, &project, &[], 0.0)?;
-        return Ok(Ending::Good);
+        return run::nothing_to_do(session, &project, engine);
     }
     write::graph_summary(session, &project, &engine.manifest)?;
     let summary = engine.run(Task::Compile, &selected)?;

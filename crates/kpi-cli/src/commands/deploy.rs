@@ -129,15 +129,7 @@ pub fn deploy(session: &Session, matches: &ArgMatches) -> Outcome {
     let sides = Sides::of(session, loaded, &settings.staging_suffix)?;
     let project = sides.project.clone();
     if selected.is_empty() {
-        messages.say(
-            "NothingToDo",
-            Level::Warn,
-            "Nothing to do. Try checking your model configs and model specification args",
-        );
-        messages.check_warnings()?;
-        write::manifest(session, &project, &sides.production.into_manifest())?;
-        write::run_results(session, &project, &[], 0.0)?;
-        return Ok(Ending::Good);
+        return run::nothing_to_do(session, &project, sides.production);
     }
     write::graph_summary(session, &project, &sides.production.manifest)?;
     let mut deployments = Deployments::open(&sides.production, &session.invocation.id, settings)?;

@@ -134,20 +134,24 @@ pub fn run(session: &Session, task: Task) -> Outcome {
     run_selected(session, task, loaded, &selected)
 }
 
+/// Says that nothing is selected, and writes the artifacts of a run of nothing.
+pub fn nothing_to_do(session: &Session, project: &Project, engine: Arc<Engine>) -> Outcome {
+    session.messages.say(
+        "NothingToDo",
+        Level::Warn,
+        "Nothing to do. Try checking your model configs and model specification args",
+    );
+    session.messages.check_warnings()?;
+    write::manifest(session, project, &engine.into_manifest())?;
+    write::run_results(session, project, &[], 0.0)?;
+    Ok(Ending::Good)
+}
+
 fn run_selected(session: &Session, task: Task, loaded: Loaded, selected: &[Arc<str>]) -> Outcome {
     let messages = &session.messages;
     let (engine, project) = engine(session, loaded)?;
     if selected.is_empty() {
-        messages.say(
-            "NothingToDo",
-            Level::Warn,
-            "Nothing to do. Try checking your model configs and model specification args",
-        );
-        messages.check_warnings()?;
-        let manifest = engine.into_manifest();
-        write::manifest(session, &project, &manifest)?;
-        write::run_results(session, &project, &[], 0.0)?;
-        return Ok(Ending::Good);
+        return nothing_to_do(session, &project, engine);
     }
     write::graph_summary(session, &project, &engine.manifest)?;
     let outcome = engine.run(task, selected);

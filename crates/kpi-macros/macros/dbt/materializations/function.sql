@@ -81,7 +81,11 @@
 
 {#- Says nothing when nothing is configured: the database has its own default. -#}
 {%- macro default__scalar_function_volatility_sql() -%}
-  {%- set words = {'deterministic': 'IMMUTABLE', 'stable': 'STABLE', 'non-deterministic': 'VOLATILE'} -%}
+  {{ kpi_function_volatility({'deterministic': 'IMMUTABLE', 'stable': 'STABLE', 'non-deterministic': 'VOLATILE'}) }}
+{%- endmacro -%}
+
+{#- The database's word for what is configured; a warning where it has none. -#}
+{%- macro kpi_function_volatility(words) -%}
   {%- set volatility = model.config.get('volatility') -%}
   {%- if volatility in words -%}
     {{ words[volatility] }}

@@ -39,13 +39,7 @@
 
 {#- `stable` is what no function of Snowflake's can be. -#}
 {%- macro snowflake__scalar_function_volatility_sql() -%}
-  {%- set words = {'deterministic': 'IMMUTABLE', 'non-deterministic': 'VOLATILE'} -%}
-  {%- set volatility = model.config.get('volatility') -%}
-  {%- if volatility in words -%}
-    {{ words[volatility] }}
-  {%- elif volatility is not none -%}
-    {%- do unsupported_volatility_warning(volatility) -%}
-  {%- endif -%}
+  {{ kpi_function_volatility({'deterministic': 'IMMUTABLE', 'non-deterministic': 'VOLATILE'}) }}
 {%- endmacro -%}
 
 {%- macro snowflake__scalar_function_create_replace_signature_python(target_relation) -%}
